@@ -1,0 +1,54 @@
+"""Checks of the house style that no linter knows: file lengths, drawer names, hosts, open ends.
+
+Reads the files git tracks; prints one line for each finding and exits 1 if there is any.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+LONGEST = 400
+CODE = (".py", ".ts", ".tsx")
+DRAWERS = re.compile(r"(^|/)(utils?|helpers?|common|misc|manager|base)\.(py|ts|tsx)$")
+FREE_OF_LIMITS = re.compile(r"(^|/)(generated|fixtures|runs|node_modules)/")
+OPEN_ENDS = re.compile(r"\b(TODO|FIXME|XXX)\b|pytest\.(mark\.)?(skip|xfail)\b|\b(it|test)\.skip\b")
+
+
+def tracked() -> list[str]:
+    """Paths git tracks, relative to the checkout."""
+    listing = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True, text=True)
+    return [name for name in listing.stdout.split("\0") if name and Path(name).is_file()]
+
+
+def findings(name: str) -> Iterator[str]:
+    """What is wrong with one tracked file."""
+    if DRAWERS.search(name):
+        yield f"{name}: name the concept, not a drawer"
+    if name.endswith("requirements.lock") or name.endswith(".lock"):
+        if "://" in Path(name).read_text():
+            yield f"{name}: a lock file names no host"
+    elif name.endswith("package-lock.json"):
+        if '"resolved": "http' in Path(name).read_text():
+            yield f"{name}: a lock file names no host"
+    elif name.endswith(CODE) and not FREE_OF_LIMITS.search(name) and name != "scripts/house_check.py":
+        lines = Path(name).read_text().splitlines()
+        if len(lines) > LONGEST:
+            yield f"{name}: {len(lines)} lines, at most {LONGEST}"
+        for number, line in enumerate(lines, start=1):
+            if OPEN_ENDS.search(line):
+                yield f"{name}:{number}: an open end or a skipped test"
+
+
+def main() -> int:
+    """Print all findings; 1 if there are any."""
+    found = [line for name in tracked() for line in findings(name)]
+    print("\n".join(found), end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
