@@ -1,0 +1,76 @@
+"""What the engine needs of a run: one entry per step and column, in step order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Parts = Mapping[str, str]
+"""Root of each signature part (`messages`, `args`, ...)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """One step of a run. Digests are 43-character roots, times Unix ns, money micro-USD."""
+
+    seq: int
+    key: str
+    kind: str
+    name: str
+    status: str = "ok"
+    signature: str | None = None
+    delta: str | None = None
+    parts: Parts = field(default_factory=dict[str, str])
+    output: str | None = None
+    error: str | None = None
+    """Root of the error value."""
+    model: str | None = None
+    site: str | None = None
+    start_ns: int = 0
+    end_ns: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_micro_usd: int | None = None
+    mode: str | None = None
+    """Of replayed steps: exact, cached, simulated or live."""
+    edited: bool = False
+    source_run: str | None = None
+    source_key: str | None = None
+    """The recorded step it was served from."""
+    unreadable: bool = False
+    """A payload is not clean: its sections are reported as missing, never as equal."""
+
+    @property
+    def answer(self) -> str | None:
+        """What the step handed back: its output, else its error."""
+        return self.output if self.output is not None else self.error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunColumns:
+    """One side of a comparison."""
+
+    run_id: str
+    head: int
+    """Last `seq` the columns were read under; part of every cache key."""
+    status: str
+    sealed: bool
+    content_format: str = "content/1"
+    signature_codec: str = "sig/1"
+    redaction_key_id: str | None = None
+    parent_run: str | None = None
+    output: str | None = None
+    steps: Sequence[StepRow] = ()
+
+
+def scope_of(key: str) -> str:
+    """The scope a call key counts in: its strand, or the step around it (`r#4.0` -> `r#4`)."""
+    strand, _, numbers = key.rpartition("#")
+    outer, nested, _ = numbers.rpartition(".")
+    return f"{strand}#{outer}" if nested else strand
+
+
+def spawner_of(scope: str) -> str | None:
+    """The scope a strand was spawned in; None for the root, foreign strands and step scopes."""
+    parent, spawned, _ = scope.rpartition("/")
+    return parent if spawned and "#" not in scope.rpartition("/")[2] else None

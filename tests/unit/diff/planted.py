@@ -1,0 +1,97 @@
+"""Runs with planted differences: the truth about the pairs is known by construction."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from forkpoint.diff.columns import RunColumns, StepRow
+
+
+class Values:
+    """Roots for values, as the content tree gives them, by number: `load` is the way back."""
+
+    def __init__(self) -> None:
+        self.by_root: dict[str, object] = {}
+
+    def root(self, value: object) -> str:
+        name = f"root:{value!r}"
+        self.by_root[name] = value
+        return name
+
+    def load(self, root: str) -> object:
+        return self.by_root[root]
+
+
+def run(run_id: str, steps: Sequence[StepRow], **fields: object) -> RunColumns:
+    numbered = [replace(step, seq=at) for at, step in enumerate(steps)]
+    return RunColumns(
+        run_id=run_id, head=len(steps) - 1, status="ok", sealed=True, steps=numbered, **fields
+    )  # type: ignore[arg-type]
+
+
+def call(
+    values: Values,
+    key: str,
+    name: str = "search",
+    *,
+    given: object = None,
+    answer: object = None,
+    kind: str = "tool",
+    **fields: object,
+) -> StepRow:
+    part = {"model": "messages", "retriever": "query"}.get(kind, "args")
+    parts = {part: values.root(given)}
+    return StepRow(
+        seq=0,
+        key=key,
+        kind=kind,
+        name=name,
+        signature=f"{kind} {name} {parts}",
+        parts=parts,
+        output=values.root(answer),
+        **fields,
+    )  # type: ignore[arg-type]
+
+
+def generated(count: int, names: int, seed: int) -> list[StepRow]:
+    """Steps r#0 ... with distinct signatures and deltas; `site` keeps each one's true identity."""
+    chance = random.Random(seed)
+    return [
+        StepRow(
+            seq=at,
+            key=f"r#{at}",
+            kind="tool",
+            name=f"tool{chance.randrange(names)}",
+            signature=f"s{at}",
+            delta=f"d{at}",
+            parts={"args": f"p{at}"},
+            output=f"o{at}",
+            end_ns=at,
+        )
+        for at in range(count)
+    ]
+
+
+def edited(
+    steps: Sequence[StepRow], seed: int, *, changed: float, cascade: bool = False, deltas: float = 0
+) -> list[tuple[int | None, StepRow]]:
+    """(true index in A, step of B): 1 % inserted, 1 % deleted, `changed` of signatures altered."""
+    chance = random.Random(seed)
+    result: list[tuple[int | None, StepRow]] = []
+    for at, step in enumerate(steps):
+        if chance.random() < 0.01:
+            continue
+        if chance.random() < 0.01:
+            other = f"tool{chance.randrange(7)}"
+            result.append(
+                (None, replace(step, name=other, signature=f"new{at}", delta=f"newd{at}"))
+            )
+        altered = step
+        if cascade or chance.random() < changed:
+            altered = replace(altered, signature=f"x{at}", parts={"args": f"q{at}"})
+        if chance.random() < deltas:
+            altered = replace(altered, delta=f"xd{at}")
+        result.append((at, altered))
+    return [(truth, replace(step, key=f"r#{place}")) for place, (truth, step) in enumerate(result)]

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from forkpoint.diff.columns import RunColumns, StepRow
+from forkpoint.diff.report import Comparison, compare_runs, to_report
+from forkpoint.errors import DiffError
+from unit.diff.planted import Values, call, run
+
+LONG = "the customer lives in Dalton Street 123"
+
+
+def compared(values: Values, a: list[StepRow], b: list[StepRow]) -> Comparison:
+    return compare_runs(run("a", a), run("b", b), values.load)
+
+
+def classes(values: Values, a: list[StepRow], b: list[StepRow]) -> list[tuple[str, str | None]]:
+    return [(row.name, row.sub) for row in compared(values, a, b).rows]
+
+
+def ask(values: Values, key: str, prompt: object, answer: object, **fields: object) -> StepRow:
+    return call(values, key, "chat", given=prompt, answer=answer, kind="model", **fields)
+
+
+def test_equal_runs_are_identical_and_no_payload_is_read():
+    steps = [call(Values(), f"r#{at}", given=at) for at in range(5)]
+
+    def refuse(root: str) -> object:
+        raise AssertionError(root)
+
+    comparison = compare_runs(run("a", steps), run("b", steps), refuse)
+
+    assert comparison.verdict == "identical" and comparison.first_divergence is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "expected"),
+    [
+        ("tool", None, ("origin", "external")),
+        ("model", "live", ("origin", "sampling")),
+        ("tool", "simulated", ("origin", "simulated")),
+        ("tool", "exact", ("integrity", None)),
+    ],
+)
+def test_another_answer_to_the_same_question(kind: str, mode: str | None, expected: object):
+    values = Values()
+    a = [call(values, "r#0", given=1, answer="x", kind=kind)]
+    b = [call(values, "r#0", given=1, answer="y", kind=kind, mode=mode)]
+
+    assert classes(values, a, b) == [expected]
+
+
+def test_an_edited_answer_is_the_intervention_and_what_follows_is_propagated_or_absorbed():
+    values = Values()
+    a = [
+        call(values, "r#0", given="file", answer=LONG),
+        ask(values, "r#1", ["read", LONG], "sure"),
+        ask(values, "r#2", ["sum up", LONG], "done"),
+    ]
+    b = [
+        call(values, "r#0", given="file", answer="clean", edited=True, mode="exact"),
+        ask(values, "r#1", ["read", "clean"], "no"),
+        ask(values, "r#2", ["sum up", "clean"], "done"),
+    ]
+
+    assert classes(values, a, b) == [
+        ("intervention", "output"),
+        ("propagated", None),
+        ("absorbed", None),
+    ]
+    assert compared(values, a, b).first_divergence == 0
+
+
+def test_an_output_pasted_into_a_template_explains_the_prompt():
+    values = Values()
+    a = [call(values, "r#0", answer=LONG), ask(values, "r#1", f"Answer from: {LONG}!", "a")]
+    b = [call(values, "r#0", answer=LONG * 2), ask(values, "r#1", f"Answer from: {LONG * 2}!", "b")]
+
+    assert classes(values, a, b) == [("origin", "external"), ("propagated", None)]
+
+
+def test_a_prompt_that_changed_by_itself_is_an_intervention_naming_the_part():
+    values = Values()
+    a = [ask(values, "r#0", "be kind", "x")]
+    b = [ask(values, "r#0", "be brief", "y")]
+
+    row = compared(values, a, b).rows[0]
+
+    assert (row.name, row.parts) == ("intervention", ("messages",))
+
+
+def test_a_step_asked_for_by_a_changed_model_is_no_root_but_one_out_of_nowhere_is():
+    values = Values()
+    a = [ask(values, "r#0", "q", "call search")]
+    b = [ask(values, "r#0", "q", "call both"), call(values, "r#1", given="more")]
+    nowhere = [ask(values, "r#0", "q", "call search"), call(values, "r#1", given="more")]
+
+    assert classes(values, a, b) == [("origin", "sampling"), ("inserted", None)]
+    assert classes(values, a, nowhere) == [("same", None), ("inserted", "intervention")]
+
+
+def test_removed_steps_stand_where_they_would_have_been():
+    values = Values()
+    a = [call(values, f"r#{at}", f"tool{at}", given=at) for at in range(4)]
+    b = [replace(a[0]), replace(a[2], key="r#1"), replace(a[3], key="r#2")]
+
+    assert [row.name for row in compared(values, a, b).rows] == ["same", "removed", "same", "same"]
+
+
+def test_the_report_lists_every_root_and_names_what_is_missing():
+    values = Values()
+    a = [call(values, f"r#{at}", f"t{at}", given=at, answer=at) for at in range(3)]
+    b = [replace(step, output=values.root(-1 - at)) for at, step in enumerate(a)]
+    b[2] = replace(b[2], unreadable=True)
+
+    report = to_report(compared(values, a, b))
+
+    assert [root["a"] for root in report["roots"]] == ["r#0", "r#1", "r#2"]  # type: ignore[index,union-attr]
+    assert report["missing"] == [
+        {"section": "payload", "step": "r#2", "run": "b", "reason": "not_clean"}
+    ]
+
+
+def test_a_sum_with_an_unknown_price_is_no_sum():
+    values = Values()
+    a = [ask(values, "r#0", "q", "a", cost_micro_usd=5), ask(values, "r#1", "p", "b")]
+
+    report = to_report(compared(values, a, a))
+
+    assert report["totals"]["costMicros"] == [None, None]  # type: ignore[index]
+
+
+def test_runs_redacted_under_other_keys_are_not_comparable():
+    a = RunColumns(run_id="a", head=0, status="ok", sealed=True, redaction_key_id="k1")
+    b = replace(a, run_id="b", redaction_key_id="k2")
+
+    with pytest.raises(DiffError) as caught:
+        compare_runs(a, b, Values().load)
+
+    assert caught.value.code == "not_comparable" and "redaction_key_id" in str(caught.value)

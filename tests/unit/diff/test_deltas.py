@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from forkpoint.diff.deltas import step_delta
+from forkpoint.diff.messages import compare_messages
+from forkpoint.diff.pointers import changes
+from forkpoint.diff.retrieval import compare_documents, kendall_tau, rank_biased_overlap
+from forkpoint.diff.text import hunks, ratio
+from hypothesis import given
+from hypothesis import strategies as st
+from unit.diff.planted import Values, call
+
+
+def message(role: str, text: str) -> dict[str, object]:
+    return {"role": role, "content": text}
+
+
+def test_one_changed_message_of_many_is_one_row_with_its_words():
+    talk = [message("user" if at % 2 == 0 else "assistant", f"line {at}") for at in range(400)]
+    other = [*talk[:10], message("user", "line ten"), *talk[11:]]
+
+    rows = compare_messages(talk, other)
+
+    assert [(row["op"], row.get("a")) for row in rows] == [
+        ("same", [0, 10]),
+        ("changed", 10),
+        ("same", [11, 400]),
+    ]
+    assert rows[1]["words"] == [("=", "line "), ("-", "10"), ("+", "ten")]
+
+
+def test_added_removed_and_moved_messages_are_told_apart():
+    one, two, three, four = (message("user", text) for text in ("one", "two", "three", "four"))
+    tool = message("tool", "result")
+
+    rows = compare_messages([one, two, three], [two, one, four, tool])
+
+    assert sorted(str(row["op"]) for row in rows) == ["added", "changed", "moved", "same"]
+
+
+def test_tool_calls_of_a_changed_message_are_shown_by_pointer():
+    before = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"name": "pay", "args": {"sum": 5}}],
+    }
+    after = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"name": "pay", "args": {"sum": 7}}],
+    }
+
+    [row] = compare_messages([before], [after])
+
+    assert row["changes"] == [
+        {"pointer": "/tool_calls/0/args/sum", "op": "replace", "a": 5, "b": 7}
+    ]
+
+
+@given(st.text(alphabet="ab c.", max_size=80), st.text(alphabet="ab c.", max_size=80))
+def test_hunks_rebuild_both_texts(before: str, after: str):
+    found = hunks(before, after)
+
+    assert "".join(text for sign, text in found if sign in "=-") == before
+    assert "".join(text for sign, text in found if sign in "=+") == after
+    assert 0 <= ratio(found) <= 1
+
+
+def test_an_item_put_in_front_of_a_list_is_one_change():
+    assert changes({"ids": [1, 2, 3]}, {"ids": [0, 1, 2, 3]}) == [
+        {"pointer": "/ids/0", "op": "add", "b": 0}
+    ]
+
+
+def test_one_and_true_and_one_point_nought_are_not_the_same():
+    assert [change["pointer"] for change in changes([1, 1, 1], [1, True, 1.0])] == ["/1", "/2"]
+
+
+def test_pointers_escape_slashes_and_tildes():
+    assert changes({"a/b~c": 1}, {"a/b~c": 2})[0]["pointer"] == "/a~1b~0c"
+
+
+def test_retrieval_names_what_came_went_and_moved():
+    a = [{"id": str(at), "text": "t"} for at in range(10)]
+    b = [a[1], a[0], *a[2:9], {"id": "new", "text": "t"}]
+
+    found = compare_documents(a, b)
+
+    assert (found["added"], found["removed"]) == (["new"], ["9"])
+    assert found["moved"] == [{"id": "0", "a": 0, "b": 1}, {"id": "1", "a": 1, "b": 0}]
+    assert found["tau"] == pytest.approx(34 / 36, abs=1e-6)
+
+
+def test_rank_biased_overlap_is_one_for_equal_and_nought_for_disjoint_lists():
+    assert rank_biased_overlap(["a", "b"], ["a", "b"]) == pytest.approx(1)
+    assert rank_biased_overlap(["a"], ["b"]) == 0
+    # depth 1: no overlap; depth 2: both: (1 - .9) / (1 - .81) * .9 * 2 / 2
+    assert rank_biased_overlap(["a", "b"], ["b", "a"]) == pytest.approx(0.1 / 0.19 * 0.9)
+    assert kendall_tau([0, 1], [1, 0]) is None
+
+
+def test_a_delta_opens_only_what_differs():
+    values = Values()
+    left = call(values, "r#0", "chat", kind="model", given=[message("user", "hi")], answer="yes")
+    right = replace(
+        call(values, "r#0", "chat", kind="model", given=[message("user", "ho")], answer="yes"),
+        status="error",
+    )
+
+    delta = step_delta(left, right, values.load)
+
+    assert set(delta) == {"prompt", "status"}
+
+
+def test_tools_are_compared_by_name():
+    values = Values()
+
+    def tool(name: str, text: str) -> dict[str, object]:
+        return {"type": "function", "function": {"name": name, "description": text}}
+
+    left = replace(
+        call(values, "r#0", kind="model"),
+        parts={"tools": values.root([tool("a", "1"), tool("b", "1")])},
+    )
+    right = replace(left, parts={"tools": values.root([tool("b", "2"), tool("c", "1")])})
+
+    assert step_delta(left, right, values.load)["tools"] == {
+        "added": ["c"],
+        "removed": ["a"],
+        "changed": [
+            {
+                "name": "b",
+                "changes": [
+                    {"pointer": "/function/description", "op": "replace", "a": "1", "b": "2"}
+                ],
+            }
+        ],
+    }
+
+
+def test_a_payload_that_cannot_be_read_is_missing_never_equal():
+    values = Values()
+    left = call(values, "r#0", answer="a")
+    right = replace(left, output="root:gone")
+
+    assert step_delta(left, right, values.load)["missing"] == [
+        {"section": "output", "reason": "blob_missing"}
+    ]
+
+
+def test_latency_of_a_served_step_is_no_finding():
+    values = Values()
+    left = call(values, "r#0", end_ns=1_000_000_000)
+    right = replace(left, end_ns=3_000_000_000)
+
+    assert step_delta(left, right, values.load)["latency"] == {"a": 10**9, "b": 3 * 10**9}
+    assert "latency" not in step_delta(left, replace(right, mode="exact"), values.load)
