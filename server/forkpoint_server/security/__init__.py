@@ -1,0 +1,1 @@
+"""Who may do what: tokens, scopes, hosts, origins, bodies and headers. It knows no GraphQL."""
