@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from typing import cast
 
@@ -86,10 +87,19 @@ def _convert(fields: Mapping[str, object], into: object) -> Event:
     try:
         return cast("Event", msgspec.convert(fields, into))  # type: ignore[call-overload]
     except msgspec.ValidationError as error:
-        where = str(error).rpartition("`$")[2].rstrip("`").lstrip(".")
+        where = _place(str(error))
         raise EventError(
             f"the record does not fit schema version {SCHEMA_VERSION} at `{where}`", field=where
         ) from None
+
+
+def _place(message: str) -> str:
+    """The field a msgspec message speaks of; the message itself may repeat input, so it stays."""
+    unknown = re.search(r"unknown field `([^`]*)`", message)
+    missing = re.search(r"missing required field `([^`]*)`", message)
+    path = re.search(r"`\$\.?([^`]*)`\Z", message)
+    names = [found.group(1)[:NAME_LIMIT] for found in (path, unknown or missing) if found]
+    return ".".join(name for name in names if name)
 
 
 def check_scalars(value: object, *, path: str, depth: int) -> None:
