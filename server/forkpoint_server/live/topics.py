@@ -1,0 +1,13 @@
+"""Names of the pub/sub channels and what their messages say."""
+
+from __future__ import annotations
+
+
+def run_topic(run_id: str) -> str:
+    """Messages are `first:last`, the range of sequence numbers that was committed."""
+    return f"fp:run:{run_id}"
+
+
+def project_topic(project_id: int) -> str:
+    """Messages are the id of a run that appeared or changed."""
+    return f"fp:runs:{project_id}"
