@@ -190,6 +190,31 @@ def merged(alignment: Alignment) -> Iterable[tuple[int | None, int | None, str]]
         yield from ((at, None, "removed") for at in before.get(other, []))
 
 
+def needed_roots(a: RunColumns, b: RunColumns, alignment: Alignment) -> list[str]:
+    """Roots that `Classifier` will load, in row order, of at most 1,000 steps."""
+    roots: dict[str, None] = {}
+    examined = 0
+    for at, other, _ in merged(alignment):
+        left = None if at is None else a.steps[at]
+        right = None if other is None else b.steps[other]
+        found = _roots_of(left, right)
+        examined += bool(found)
+        if examined > MOST_EXAMINED:
+            break
+        roots.update(dict.fromkeys(found))
+    return list(roots)
+
+
+def _roots_of(left: StepRow | None, right: StepRow | None) -> list[str]:
+    if left is None or right is None:
+        alone = left or right
+        return [alone.answer] if alone is not None and alone.answer is not None else []
+    parts = differing_parts(left, right)
+    answers = [] if left.answer == right.answer else [left.answer, right.answer]
+    inputs = [side.parts.get(part) for part in parts for side in (left, right)]
+    return [root for root in (*answers, *inputs) if root is not None]
+
+
 def differing_parts(left: StepRow, right: StepRow) -> list[str]:
     """Names of the input parts whose roots differ, sorted; an agent scope has none."""
     if left.kind == "agent":

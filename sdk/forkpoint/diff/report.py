@@ -42,14 +42,17 @@ class Comparison:
         return {"by": "output", "a": self.a.output, "b": self.b.output}
 
 
-def compare_runs(a: RunColumns, b: RunColumns, load: Load) -> Comparison:
-    """Align and class two runs.
+def compare_runs(
+    a: RunColumns, b: RunColumns, load: Load, alignment: Alignment | None = None
+) -> Comparison:
+    """Align (unless that is done) and class two runs.
 
     Raises `DiffError` with code `not_comparable` when their codecs or redaction keys differ, since
     unequal digests then say nothing, and `too_large` beyond a million steps a side.
     """
     check_comparable(a, b)
-    alignment = align(a, b)
+    if alignment is None:
+        alignment = align(a, b)
     rows = Classifier(a, b, load).classify(alignment)
     return Comparison(a=a, b=b, alignment=alignment, rows=rows)
 

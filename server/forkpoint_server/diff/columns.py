@@ -1,0 +1,108 @@
+"""The columns of a run as the diff engine wants them: two statements a run, whatever its length."""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from forkpoint.diff.columns import RunColumns, StepRow
+from forkpoint.events.kinds import Kind
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from forkpoint_server.errors import NotFound
+
+RUN = UUID(int=0)
+"""The step id under which artifacts of the run itself stand."""
+_KINDS = [kind.value for kind in Kind]
+_SELECT_RUN = text("""
+    select run_id, head, status, finished, content_format, signature_codec, redaction_key_id,
+           parent_run_id
+    from run
+    where run_id = :run and project_id = :project
+""")
+_SELECT_STEPS = text("""
+    select step_id, seq, key, kind, name, status, signature, delta, model, site, start_ns, end_ns,
+           tokens_in, tokens_out, cost_micro_usd, replay::text as replay
+    from step
+    where run_id = :run
+    order by seq
+""")
+_SELECT_ARTIFACTS = text("""
+    select step_id, role, root, state
+    from artifact
+    where run_id = :run and (role like 'input.%' or role in ('output', 'error'))
+""")
+
+
+async def load_columns(connection: AsyncConnection, project_id: int, run_id: UUID) -> RunColumns:
+    """Read one side. Raises `NotFound` for a run that is absent or another project's.
+
+    Uses the primary keys of `run`, `step` and `artifact`, all led by `run_id`.
+    """
+    where = {"run": run_id, "project": project_id}
+    run = (await connection.execute(_SELECT_RUN, where)).mappings().one_or_none()
+    if run is None:
+        raise NotFound(f"no run {run_id}")
+    steps = (await connection.execute(_SELECT_STEPS, {"run": run_id})).mappings().all()
+    artifacts = (await connection.execute(_SELECT_ARTIFACTS, {"run": run_id})).all()
+    payloads: dict[UUID, list[tuple[str, str | None, str]]] = defaultdict(list)
+    for step_id, role, root, state in artifacts:
+        payloads[step_id].append((role, _digest(root), state))
+    output = next((root for role, root, _ in payloads[RUN] if role == "output"), None)
+    return RunColumns(
+        run_id=str(run["run_id"]),
+        head=run["head"],
+        status=run["status"],
+        sealed=run["finished"],
+        content_format=run["content_format"],
+        signature_codec=run["signature_codec"],
+        redaction_key_id=run["redaction_key_id"],
+        parent_run=str(run["parent_run_id"]) if run["parent_run_id"] else None,
+        output=output,
+        steps=[_step(row, payloads.get(row["step_id"], ())) for row in steps],
+    )
+
+
+def _step(row: RowMapping, payloads: Sequence[tuple[str, str | None, str]]) -> StepRow:
+    roots = {role: root for role, root, state in payloads if root and state == "clean"}
+    replay: Mapping[str, Any] = orjson.loads(row["replay"]) if row["replay"] else {}
+    source = replay.get("source") or {}
+    return StepRow(
+        seq=row["seq"],
+        key=row["key"],
+        kind=_KINDS[row["kind"]],
+        name=row["name"],
+        status=row["status"],
+        signature=_digest(row["signature"]),
+        delta=_digest(row["delta"]),
+        parts={
+            role.removeprefix("input."): root
+            for role, root in roots.items()
+            if role.startswith("input.")
+        },
+        output=roots.get("output"),
+        error=roots.get("error"),
+        model=row["model"],
+        site=row["site"],
+        start_ns=row["start_ns"],
+        end_ns=row["end_ns"],
+        tokens_in=row["tokens_in"],
+        tokens_out=row["tokens_out"],
+        cost_micro_usd=row["cost_micro_usd"],
+        mode=replay.get("mode"),
+        edited=replay.get("edit") is not None,
+        source_run=source.get("run"),
+        source_key=source.get("key"),
+        unreadable=any(state != "clean" for _, _, state in payloads),
+    )
+
+
+def _digest(digest: bytes | None) -> str | None:
+    if digest is None:
+        return None
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
