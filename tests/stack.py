@@ -6,15 +6,17 @@ for each of its workers), in directories and under ports of its own.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from forkpoint_server.embedded import Embedded
+from forkpoint_server.embedded import Embedded, Stack
 from forkpoint_server.embedded.postgres import Role
 from forkpoint_server.embedded.schema import upgrade
+from forkpoint_server.embedded.settings import EmbeddedSettings, read_programs
 from seaweed import S3, join
 
 _TEMPLATE = "forkpoint_template"
@@ -49,13 +51,11 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 
 
 @pytest.fixture(scope="session")
-def make_database(
-    embedded: Embedded, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], Database]:
+def make_database(embedded: Embedded) -> Callable[[], Database]:
     """Make one more migrated database (about 20 ms): the migrations run once, into a template."""
     embedded.postgres.create_database(_TEMPLATE)
-    log = tmp_path_factory.mktemp("migrations") / "migrate.log"
-    upgrade(embedded.database_url(_TEMPLATE, "owner"), log=log)
+    owner = embedded.database_url(_TEMPLATE, "owner")
+    upgrade(owner, layout=embedded.layout, environment=os.environ)
 
     def make() -> Database:
         name = f"test_{secrets.token_hex(6)}"
@@ -86,6 +86,20 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """The S3 store of the whole session, shared by all test processes."""
     with join(_session_directory(tmp_path_factory) / "seaweedfs") as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """API and worker on databases of their own, as a user would start them; the base URL."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("FORKPOINT_")}
+    settings = EmbeddedSettings(
+        data=tmp_path_factory.mktemp("server"),
+        port=0,
+        programs=read_programs(os.environ),
+        environment=kept,
+    )
+    with Stack(settings, durable=False) as stack:
+        yield stack.url
 
 
 def _session_directory(factory: pytest.TempPathFactory) -> Path:

@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from forkpoint_server.embedded.databases import Embedded
 from forkpoint_server.embedded.errors import EmbeddedError
+from forkpoint_server.embedded.stack import Commands, Stack
 
-__all__ = ["Embedded", "EmbeddedError"]
+__all__ = ["Commands", "Embedded", "EmbeddedError", "Stack"]

@@ -51,11 +51,13 @@ class Child:
     program: Program
     layout: DataLayout
     process: subprocess.Popen[bytes] = field(init=False)
+    _log_start: int = field(init=False)
 
     def __post_init__(self) -> None:
         log = self.log
         _rotate(log)
         with log.open("ab") as output:
+            self._log_start = output.tell()
             self.process = subprocess.Popen(
                 launched(self.program),
                 stdin=subprocess.DEVNULL,
@@ -97,7 +99,9 @@ class Child:
         """The error for this child, with the end of its log."""
         if self.process.returncode == launch.NAMESPACES_FORBIDDEN and self.program.as_other_user:
             return NamespacesForbidden()
-        return PartFailed(self.name, what, log=self.log, tail=tail_of(self.log))
+        return PartFailed(
+            self.name, what, log=self.log, tail=tail_of(self.log, start=self._log_start)
+        )
 
     def is_running(self) -> bool:
         """Whether it has not ended."""
@@ -119,6 +123,17 @@ class Child:
         self._pid_file.unlink(missing_ok=True)
 
 
+def run_to_end(program: Program, layout: DataLayout) -> None:
+    """Run a program that ends by itself; raises `PartFailed` unless its exit status is 0."""
+    child = Child(program, layout)
+    try:
+        status = child.process.wait()
+    finally:
+        child.stop()
+    if status:
+        raise child.failure(f"ended with status {status}")
+
+
 def launched(program: Program) -> list[str | Path]:
     """The command line that starts `program` by way of the launcher."""
     in_namespace = "1" if program.as_other_user and os.geteuid() == 0 else "0"
@@ -127,11 +142,11 @@ def launched(program: Program) -> list[str | Path]:
     return [*launcher, *words, *program.command]
 
 
-def tail_of(log: Path) -> str:
-    """The last lines of a log, for the terminal."""
+def tail_of(log: Path, *, start: int = 0) -> str:
+    """The last lines of a log, none from before byte `start`, for the terminal."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL))
+            file.seek(max(start, log.stat().st_size - _TAIL))
             return file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""

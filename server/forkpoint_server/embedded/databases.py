@@ -71,8 +71,9 @@ class Embedded:
     def stop(self) -> None:
         """Stop both, in the order that loses nothing. Safe to call twice."""
         for name in ("postgres", "valkey"):
-            if child := self._children.pop(name, None):
+            if child := self._children.get(name):
                 child.stop()
+        self._children.clear()
         if self._temporary:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None

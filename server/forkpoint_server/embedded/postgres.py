@@ -17,9 +17,8 @@ from typing import Literal
 from urllib.parse import quote
 
 from forkpoint_server.embedded.binaries import postgres_major
-from forkpoint_server.embedded.children import Child, Program, launched, tail_of
-from forkpoint_server.embedded.errors import EmbeddedError, NamespacesForbidden, OtherMajor
-from forkpoint_server.embedded.launch import NAMESPACES_FORBIDDEN
+from forkpoint_server.embedded.children import Child, Program, run_to_end
+from forkpoint_server.embedded.errors import EmbeddedError, OtherMajor
 from forkpoint_server.embedded.paths import DataLayout
 
 Role = Literal["admin", "owner", "api", "worker"]
@@ -79,15 +78,13 @@ class Postgres:
         command: list[str | Path] = [self.bin / "postgres", "-D", self.layout.postgres]
         for key, value in settings.items():
             command += ["-c", f"{key}={value}"]
-        # SIGINT is the fast shutdown; SIGTERM would wait for clients. Without durability there is
-        # nothing to write back: SIGQUIT.
-        stop = signal.SIGINT if self.durable else signal.SIGQUIT
         return Program(
             name="postgres",
             command=command,
             environment=_environment(),
-            stop_signal=stop,
-            death_signal=stop,
+            # The fast shutdown; SIGTERM would wait for clients.
+            stop_signal=signal.SIGINT,
+            death_signal=signal.SIGINT,
             as_other_user=True,
             inherits=inherits,
         )
@@ -106,21 +103,14 @@ class Postgres:
         done = self.layout.postgres / _BOOTSTRAPPED
         if done.exists():
             return
-        for role in ("owner", "api", "worker"):
-            self._create_role(role)
-        if not self.run_sql(f"select 1 from pg_database where datname = '{DATABASE}'"):
-            self.create_database(DATABASE)
+        roles = [self._role_sql(role) for role in ("owner", "api", "worker")]
+        self.run_sql("\n".join([*roles, _database_sql(DATABASE, "")]))
         done.touch()
 
     def create_database(self, name: str, *, template: str | None = None) -> None:
         """A database of `fp_owner` that only our roles may enter; `template` is copied as files."""
         copied = f"template {template} strategy file_copy" if template else ""
-        self.run_sql(
-            f"create database {name} owner {_ROLE_NAMES['owner']} {copied};\n"
-            f"revoke all on database {name} from public;\n"
-            f"grant connect, temporary on database {name} "
-            f"to {_ROLE_NAMES['api']}, {_ROLE_NAMES['worker']};"
-        )
+        self.run_sql(_database_sql(name, copied))
 
     def url(self, *, database: str, role: Role) -> str:
         """A SQLAlchemy URL; it holds the password."""
@@ -158,13 +148,13 @@ class Postgres:
             raise EmbeddedError(f"psql failed: {done.stderr.strip()}")
         return done.stdout.rstrip("\n")
 
-    def _create_role(self, role: Role) -> None:
+    def _role_sql(self, role: Role) -> str:
         name = _ROLE_NAMES[role]
-        if not self.run_sql(f"select 1 from pg_roles where rolname = '{name}'"):
-            self.run_sql(f"create role {name}")
-        self.run_sql(
+        return (
+            f"select 'create role {name}' where not exists "
+            f"(select from pg_roles where rolname = '{name}') \\gexec\n"
             f"alter role {name} login nosuperuser nocreatedb nocreaterole noreplication "
-            f"nobypassrls password '{self.layout.password(name)}'"
+            f"nobypassrls password '{self.layout.password(name)}';"
         )
 
     def _initdb(self) -> None:
@@ -177,7 +167,6 @@ class Postgres:
         command += ["-A", "scram-sha-256", f"--pwfile={self.layout.secrets / admin}"]
         command += ["-E", "UTF8", f"--locale={_LOCALE}", "--no-instructions"]
         command += [] if self.durable else ["--no-sync"]
-        log = self.layout.log("initdb")
         program = Program(
             name="initdb",
             command=command,
@@ -186,19 +175,19 @@ class Postgres:
             death_signal=signal.SIGKILL,
             as_other_user=True,
         )
-        with log.open("wb") as output:
-            done = subprocess.run(
-                launched(program),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(program.environment),
-            )
-        if done.returncode == NAMESPACES_FORBIDDEN:
-            raise NamespacesForbidden
-        if done.returncode:
-            raise EmbeddedError(f"initdb failed:\n{tail_of(log)}")
+        run_to_end(program, self.layout)
         unfinished.rename(self.layout.postgres)
+
+
+def _database_sql(name: str, options: str) -> str:
+    """Create it unless it is there; outside of our roles nobody may connect."""
+    owner, api, worker = (_ROLE_NAMES[role] for role in ("owner", "api", "worker"))
+    return (
+        f"select 'create database {name} owner {owner} {options}' where not exists "
+        f"(select from pg_database where datname = '{name}') \\gexec\n"
+        f"revoke all on database {name} from public;\n"
+        f"grant connect, temporary on database {name} to {api}, {worker};"
+    )
 
 
 def _environment() -> dict[str, str]:

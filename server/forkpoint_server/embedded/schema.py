@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
-import subprocess
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forkpoint_server.embedded.children import tail_of
-from forkpoint_server.embedded.errors import EmbeddedError, PartFailed
-from forkpoint_server.embedded.postgres import Postgres
+from forkpoint_server.embedded.children import Program, run_to_end
+from forkpoint_server.embedded.errors import EmbeddedError
+from forkpoint_server.embedded.paths import DataLayout
+from forkpoint_server.embedded.postgres import DATABASE, Postgres
 
 MIGRATE = (sys.executable, "-m", "forkpoint_server.db.migrate")
 """Brings the database named by FORKPOINT_MIGRATION_URL to the newest revision."""
@@ -33,44 +33,43 @@ class Stamp:
 def upgrade(
     url: str,
     *,
-    log: Path,
+    layout: DataLayout,
+    environment: Mapping[str, str],
     command: Sequence[str] = MIGRATE,
-    environment: Mapping[str, str] = os.environ,
 ) -> None:
-    """Run the migrations as the role in `url`; raises `PartFailed` with the end of the log."""
-    with log.open("wb") as output:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**environment, "FORKPOINT_MIGRATION_URL": url},
-        )
-    if done.returncode:
-        what = f"ended with status {done.returncode}"
-        raise PartFailed("migrate", what, log=log, tail=tail_of(log))
+    """Run the migrations as the role in `url`; raises `PartFailed` with the end of their log."""
+    program = Program(
+        name="migrate",
+        command=command,
+        environment={**environment, "FORKPOINT_MIGRATION_URL": url},
+        stop_signal=signal.SIGTERM,
+        # Postgres rolls back what the killed one had begun.
+        death_signal=signal.SIGKILL,
+    )
+    run_to_end(program, layout)
 
 
-def is_current(path: Path, *, postgres: Postgres, database: str, versions: Path | None) -> bool:
-    """Whether the migration files and the database are those of the stamp in `path`.
+def is_current(layout: DataLayout, *, postgres: Postgres | None, versions: Path | None) -> bool:
+    """Whether migration files and database are those of the stamp; not known for an external one.
 
     The revision is read from the database, so a database that was replaced or restored from an
     older dump is upgraded again whatever the stamp says.
     """
-    stamp, files = _read(path), _digest(versions)
-    if stamp is None or files is None or stamp.files != files:
+    stamp, files = _read(layout.schema_stamp), _digest(versions)
+    if postgres is None or stamp is None or files is None or stamp.files != files:
         return False
-    return _revision(postgres, database) == stamp.revision
+    return _revision(postgres) == stamp.revision
 
 
-def write_stamp(path: Path, *, postgres: Postgres, database: str, versions: Path | None) -> None:
-    """Remember what the database is now; without migration files to compare, nothing."""
-    files, revision = _digest(versions), _revision(postgres, database)
+def write_stamp(layout: DataLayout, *, postgres: Postgres | None, versions: Path | None) -> None:
+    """Remember what our database is now; without migration files to compare, nothing."""
+    files = _digest(versions)
+    revision = _revision(postgres) if postgres else None
     if files is None or revision is None:
         return
-    unfinished = path.with_suffix(".new")
+    unfinished = layout.schema_stamp.with_suffix(".new")
     unfinished.write_text(json.dumps({"files": files, "revision": revision}))
-    unfinished.rename(path)
+    unfinished.rename(layout.schema_stamp)
 
 
 def migration_versions() -> Path | None:
@@ -97,12 +96,12 @@ def _digest(versions: Path | None) -> str | None:
     return digest.hexdigest()
 
 
-def _revision(postgres: Postgres, database: str) -> str | None:
+def _revision(postgres: Postgres) -> str | None:
     """What the migrations noted in the database; None where they never ran."""
     try:
         return postgres.run_sql(
             "select string_agg(version_num, ',' order by version_num) from alembic_version",
-            database=database,
+            database=DATABASE,
         )
     except EmbeddedError:
         return None
