@@ -1,0 +1,72 @@
+"""Content tree: a value becomes immutable blocks and back; it does no I/O and reads no clock."""
+
+from __future__ import annotations
+
+from forkpoint.content.blocks import (
+    FORMAT,
+    REFERENCE,
+    Digest,
+    Get,
+    Key,
+    Ref,
+    Sink,
+    Value,
+    children,
+    digest_from_text,
+    digest_of,
+    digest_text,
+)
+from forkpoint.content.check import check_body
+from forkpoint.content.decode import decode, verify
+from forkpoint.content.encode import encode
+from forkpoint.content.errors import (
+    ContentError,
+    CorruptBlock,
+    LimitExceeded,
+    MissingBlock,
+    NotEncodable,
+    UnsupportedFormat,
+)
+from forkpoint.content.growing import ListEncoder, TextEncoder
+from forkpoint.content.limits import BODY_BYTES, LIMITS, Limits
+from forkpoint.content.shape import restore, shape
+from forkpoint.content.signature import signature
+from forkpoint.content.store import BlockStore, MemoryBlocks
+from forkpoint.content.tree import contains, walk
+
+__all__ = [
+    "BODY_BYTES",
+    "FORMAT",
+    "LIMITS",
+    "REFERENCE",
+    "BlockStore",
+    "ContentError",
+    "CorruptBlock",
+    "Digest",
+    "Get",
+    "Key",
+    "LimitExceeded",
+    "Limits",
+    "ListEncoder",
+    "MemoryBlocks",
+    "MissingBlock",
+    "NotEncodable",
+    "Ref",
+    "Sink",
+    "TextEncoder",
+    "UnsupportedFormat",
+    "Value",
+    "check_body",
+    "children",
+    "contains",
+    "decode",
+    "digest_from_text",
+    "digest_of",
+    "digest_text",
+    "encode",
+    "restore",
+    "shape",
+    "signature",
+    "verify",
+    "walk",
+]
