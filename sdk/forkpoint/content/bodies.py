@@ -132,8 +132,8 @@ def nesting(parsed: Parsed) -> int:
 
 def _containers(items: Parsed) -> list[Parsed]:
     """The containers right inside a container, or among some items."""
-    inside = items.values() if isinstance(items, dict) else items
-    return [item for item in inside if isinstance(item, list | dict)]
+    inside = cast("dict[str, Parsed]", items).values() if isinstance(items, dict) else items
+    return [item for item in cast("list[Parsed]", inside) if isinstance(item, list | dict)]
 
 
 def _integer(text: str, digits: int) -> int:
