@@ -1,0 +1,138 @@
+"""One database, two pools: writers and readers cannot starve each other.
+
+Every transaction belongs to one project: row level security shows it the rows of that project and
+of no other. Outside these transactions no row is visible at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, cast
+
+from asyncpg.exceptions import (
+    CannotConnectNowError,
+    PostgresConnectionError,
+    TooManyConnectionsError,
+)
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from forkpoint_server.errors import Overloaded
+from forkpoint_server.settings import async_url
+
+STATEMENT_TIMEOUT_MS = 5_000
+IDLE_IN_TRANSACTION_MS = 10_000
+POOL_WAIT_S = 2.0
+"""Longest wait for a connection of the pool before the caller is told to come back."""
+
+_AWAY = (CannotConnectNowError, PostgresConnectionError, TooManyConnectionsError, OSError)
+_TENANT = text("select set_config('forkpoint.project', :project, true)")
+
+
+class Driver(Protocol):
+    """The part of an asyncpg connection that bulk statements need; arguments are `$1`, `$2`, ..."""
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run one statement and return its command tag, e.g. `UPDATE 3`."""
+        ...
+
+    async def fetch(self, query: str, *args: object) -> list[Any]:
+        """All rows, as records that read by name and by index."""
+        ...
+
+    async def fetchrow(self, query: str, *args: object) -> Any:
+        """The first row, or None."""
+        ...
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        """The first column of the first row, or None."""
+        ...
+
+    async def copy_records_to_table(
+        self, table_name: str, *, records: object, columns: Sequence[str]
+    ) -> str:
+        """COPY rows into a table without row level security (Postgres refuses it elsewhere)."""
+        ...
+
+
+class Database:
+    """The engine of one process. `reading` has a pool of its own and refuses to write."""
+
+    def __init__(self, url: str, *, pool_size: int = 8, overflow: int = 4) -> None:
+        self._writers = _engine(url, size=pool_size, overflow=overflow, read_only=False)
+        self._readers = _engine(url, size=pool_size, overflow=overflow, read_only=True)
+
+    @asynccontextmanager
+    async def transaction(self, project_id: int) -> AsyncIterator[AsyncConnection]:
+        """One transaction of one project; committed at the end, rolled back by any exception.
+
+        Raises `Overloaded` if no connection is free within 2 s or the database is away.
+        """
+        async with _begin(self._writers, project_id) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self, project_id: int) -> AsyncIterator[AsyncConnection]:
+        """As `transaction`, read-only, from the readers' pool."""
+        async with _begin(self._readers, project_id) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def crossing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction of no project: it sees no row but through the owner's functions."""
+        async with _begin(self._writers, None) as connection:
+            yield connection
+
+    async def ping(self) -> None:
+        """Return if the database answers; raises `Overloaded` if not."""
+        async with _begin(self._readers, None) as connection:
+            await connection.execute(text("select 1"))
+
+    async def close(self) -> None:
+        """Close both pools."""
+        await self._writers.dispose()
+        await self._readers.dispose()
+
+
+async def driver(connection: AsyncConnection) -> Driver:
+    """The asyncpg connection below, in the same transaction: for unnest, COPY and binary rows."""
+    raw = await connection.get_raw_connection()
+    # asyncpg comes without type stubs; `Driver` is the part we use.
+    return cast("Driver", raw.driver_connection)
+
+
+@asynccontextmanager
+async def _begin(engine: AsyncEngine, project_id: int | None) -> AsyncIterator[AsyncConnection]:
+    try:
+        connection = await engine.connect()
+    except PoolTimeout:
+        raise Overloaded("no database connection was free in 2 s; send it again") from None
+    except (*_AWAY, DBAPIError) as error:
+        raise Overloaded("the database is away; send it again") from error
+    try:
+        async with connection.begin():
+            tenant = "" if project_id is None else str(project_id)
+            await connection.execute(_TENANT, {"project": tenant})
+            yield connection
+    finally:
+        await connection.close()
+
+
+def _engine(url: str, *, size: int, overflow: int, read_only: bool) -> AsyncEngine:
+    settings = {
+        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+        "default_transaction_read_only": "on" if read_only else "off",
+        "application_name": "forkpoint",
+    }
+    return create_async_engine(
+        async_url(url),
+        pool_size=size,
+        max_overflow=overflow,
+        pool_timeout=POOL_WAIT_S,
+        pool_pre_ping=True,
+        connect_args={"server_settings": settings, "timeout": POOL_WAIT_S},
+    )
