@@ -240,9 +240,20 @@ STORAGE = {
     "block": "toast_tuple_target = 8160",
 }
 
-TENANT_TABLES = (
-    "project token run event held_event step artifact block pack block_mark job diff_report"
-).split()
+TENANT_TABLES = [
+    "project",
+    "token",
+    "run",
+    "event",
+    "held_event",
+    "step",
+    "artifact",
+    "block",
+    "pack",
+    "block_mark",
+    "job",
+    "diff_report",
+]
 
 # Tables that functions of the owner read across projects: who holds a token, which jobs are due.
 OWNER_TABLES = ("project", "token", "job", "pack")

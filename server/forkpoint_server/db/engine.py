@@ -6,11 +6,11 @@ of no other. Outside these transactions no row is visible at all.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 
-from asyncpg.exceptions import (
+from asyncpg.exceptions import (  # pyright: ignore[reportMissingTypeStubs] - it has none
     CannotConnectNowError,
     PostgresConnectionError,
     TooManyConnectionsError,
@@ -66,7 +66,7 @@ class Database:
         self._readers = _engine(url, size=pool_size, overflow=overflow, read_only=True)
 
     @asynccontextmanager
-    async def transaction(self, project_id: int) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, project_id: int) -> AsyncGenerator[AsyncConnection]:
         """One transaction of one project; committed at the end, rolled back by any exception.
 
         Raises `Overloaded` if no connection is free within 2 s or the database is away.
@@ -75,13 +75,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def reading(self, project_id: int) -> AsyncIterator[AsyncConnection]:
+    async def reading(self, project_id: int) -> AsyncGenerator[AsyncConnection]:
         """As `transaction`, read-only, from the readers' pool."""
         async with _begin(self._readers, project_id) as connection:
             yield connection
 
     @asynccontextmanager
-    async def crossing(self) -> AsyncIterator[AsyncConnection]:
+    async def crossing(self) -> AsyncGenerator[AsyncConnection]:
         """A transaction of no project: it sees no row but through the owner's functions."""
         async with _begin(self._writers, None) as connection:
             yield connection
@@ -105,7 +105,7 @@ async def driver(connection: AsyncConnection) -> Driver:
 
 
 @asynccontextmanager
-async def _begin(engine: AsyncEngine, project_id: int | None) -> AsyncIterator[AsyncConnection]:
+async def _begin(engine: AsyncEngine, project_id: int | None) -> AsyncGenerator[AsyncConnection]:
     try:
         connection = await engine.connect()
     except PoolTimeout:
