@@ -80,7 +80,6 @@ def migration_versions() -> Path | None:
     package = Path(spec.origin).parent
     places = (
         package / "migrations",
-        package / "db" / "migrations",
         package.parents[1] / "migrations",
     )
     return next((place / "versions" for place in places if (place / "versions").is_dir()), None)
