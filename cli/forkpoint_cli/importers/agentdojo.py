@@ -189,7 +189,7 @@ class _Steps:
         self._tape.end(
             step,
             at_ns=self._clock.after(message),
-            artifacts=[self._tape.store_redacted(said).ref("output")],
+            artifacts=self._tape.output(said),
             finish_reason="tool_calls" if message.calls else "stop",
             model=self._model,
         )

@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from forkpoint.content.blocks import Digest, Value, digest_text
-from forkpoint.content.encode import encode
-from forkpoint.content.growing import ListEncoder
-from forkpoint.content.signature import signature
+from forkpoint.content import (
+    Digest,
+    ListEncoder,
+    Value,
+    digest_text,
+    encode,
+    shape,
+    signature,
+)
 from forkpoint.events.canonical import canonical_bytes
 from forkpoint.events.ids import Root, RunId, StepId, step_id
 from forkpoint.events.kinds import Kind
@@ -81,6 +86,15 @@ class Tape:
         """Encode a value that is redacted already."""
         plain: Value = value  # pyright: ignore[reportAssignmentType]: what JSON or msgspec parsed
         return Stored(encode(plain, self._keep), len(canonical_bytes(value)))
+
+    def output(self, redacted: object) -> list[ArtifactRef]:
+        """A redacted answer, and beside it what its canonical form forgets."""
+        plain: Value = redacted  # pyright: ignore[reportAssignmentType]: as in `store_redacted`
+        form = shape(plain)
+        refs = [self.store_redacted(redacted).ref("output")]
+        if form is not None:
+            refs.append(self.store_redacted(form).ref("shape"))
+        return refs
 
     def conversation(self) -> Conversation:
         """A list of messages that grows from call to call."""

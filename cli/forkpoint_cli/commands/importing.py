@@ -1,0 +1,50 @@
+"""`forkpoint import FORMAT FILE...`: recordings of other tools as runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from forkpoint_cli.errors import CliError
+from forkpoint_cli.importers.files import found_files
+from forkpoint_cli.session import Session, json_option, pass_session
+from forkpoint_cli.upload import Totals, upload_files
+
+FORMATS = ("agentdojo",)
+
+
+@click.command(name="import")
+@click.argument("form", metavar="FORMAT", type=click.Choice(FORMATS))
+@click.argument("paths", nargs=-1, required=True)
+@json_option
+@pass_session
+def import_runs(session: Session, form: str, paths: tuple[str, ...], as_json: bool) -> None:
+    """Import FILEs, directories or globs; importing one again changes nothing."""
+    del form  # the only one there is
+    files = found_files(paths, suffix=".json")
+    if not files:
+        raise CliError(f"no .json file in {', '.join(paths)}")
+    totals = import_with_bar(session, files)
+    if as_json:
+        session.output.json(totals.facts())
+        return
+    known = f", {totals.known} known already" if totals.known else ""
+    session.output.say(
+        f"imported {totals.runs} runs: {totals.steps} steps, {totals.errors} errors{known}"
+    )
+
+
+def import_with_bar(session: Session, files: Sequence[Path]) -> Totals:
+    """Upload files while a bar on stderr shows how far it is."""
+    columns = (
+        TextColumn("importing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=session.output.remarks, transient=True) as progress:
+        bar = progress.add_task("importing", total=len(files))
+        return upload_files(session, files, advance=lambda: progress.advance(bar))
