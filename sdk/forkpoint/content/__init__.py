@@ -16,6 +16,7 @@ from forkpoint.content.blocks import (
     digest_of,
     digest_text,
 )
+from forkpoint.content.cache import CellCache
 from forkpoint.content.check import check_body
 from forkpoint.content.decode import decode, verify
 from forkpoint.content.encode import encode
@@ -31,7 +32,9 @@ from forkpoint.content.growing import ListEncoder, TextEncoder
 from forkpoint.content.limits import BODY_BYTES, LIMITS, Limits
 from forkpoint.content.shape import restore, shape
 from forkpoint.content.signature import signature
+from forkpoint.content.snapshot import restore_snapshot, snapshot
 from forkpoint.content.store import BlockStore, MemoryBlocks
+from forkpoint.content.tracker import Fed, How, Tracker
 from forkpoint.content.tree import contains, walk
 
 __all__ = [
@@ -40,10 +43,13 @@ __all__ = [
     "LIMITS",
     "REFERENCE",
     "BlockStore",
+    "CellCache",
     "ContentError",
     "CorruptBlock",
     "Digest",
+    "Fed",
     "Get",
+    "How",
     "Key",
     "LimitExceeded",
     "Limits",
@@ -54,6 +60,7 @@ __all__ = [
     "Ref",
     "Sink",
     "TextEncoder",
+    "Tracker",
     "UnsupportedFormat",
     "Value",
     "check_body",
@@ -65,8 +72,10 @@ __all__ = [
     "digest_text",
     "encode",
     "restore",
+    "restore_snapshot",
     "shape",
     "signature",
+    "snapshot",
     "verify",
     "walk",
 ]
