@@ -1,0 +1,154 @@
+"""A call with everything that decides its answer: recorded step, side of the cut, rule, edits."""
+
+from __future__ import annotations
+
+import msgspec
+
+from forkpoint.capture.interception import CallView
+from forkpoint.content.blocks import Value, digest_from_text, digest_text
+from forkpoint.content.encode import encode
+from forkpoint.content.signature import signature as sign
+from forkpoint.errors import ReplayError
+from forkpoint.replay.cut import Cut, past
+from forkpoint.replay.edits import EditPlan, Numbered, changed_parts
+from forkpoint.replay.index import Index
+from forkpoint.replay.match import Found, Matcher
+from forkpoint.replay.recording import Recording, StepType
+from forkpoint.replay.rules import CallFacts, Rules, Treatment
+from forkpoint.replay.spec import ReplaySpec
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A call with everything the modes look at."""
+
+    call: CallView
+    kind: StepType
+    found: Found
+    before: bool
+    """Whether it lies before the cut."""
+    treatment: Treatment
+    edits: tuple[Numbered, ...] = ()
+    """Edits of its input."""
+    signature: str | None = None
+    """Of the input as edited."""
+    changed: dict[str, Value] = {}
+    """Parts the recorder has not changed itself."""
+
+    @property
+    def paired(self) -> int | None:
+        """The recorded step at this call's place, whether or not it asks the same."""
+        found = self.found
+        if found.place is None and found.deviation == "input_changed":
+            return found.expected
+        return found.place
+
+    @property
+    def rule(self) -> int | None:
+        """The rule that decides; before the cut none does."""
+        return None if self.before else self.treatment.rule
+
+
+class Reader:
+    """Makes `Asked` of calls, by the matcher of one replay."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        index: Index,
+        matcher: Matcher,
+        spec: ReplaySpec,
+        cut: Cut | None,
+    ) -> None:
+        self.edits = EditPlan(spec.edits, recording, cut)
+        self._index = index
+        self._matcher = matcher
+        self._rules = Rules(spec.policy)
+        self._fork = spec.kind == "fork"
+        self._edited = bool(spec.edits)
+        self._cut = cut
+        self._reached = cut is None
+        self._past = None if cut is None else past(recording, index, cut)
+        self._patched: set[str] = set()
+        if cut is not None:
+            self._refuse_past_edits(cut, recording)
+
+    def read(self, call: CallView) -> Asked:
+        """What is asked; nothing is consumed."""
+        kind = (call.kind, call.name)
+        found = self._matcher.find(call.scope, kind, call.signature)
+        before = self._past is not None and self._is_before(found, self._past)
+        treatment = self._rules.resolve(
+            CallFacts(
+                kind=call.kind,
+                name=call.name,
+                site=call.site,
+                strand=call.strand,
+                key=call.key,
+                effect=call.effect,
+                after_cut=self._fork and not before,
+            )
+        )
+        if treatment.transparent:
+            found = self._matcher.find_scope(call.scope, kind, call.signature)
+        asked = Asked(
+            call=call,
+            kind=kind,
+            found=found,
+            before=before,
+            treatment=treatment,
+            signature=call.signature,
+        )
+        if self._cut is not None and asked.paired == self._cut.place:
+            self._reached = True
+        return self._with_edits(asked) if self._edited else asked
+
+    def leave_to_recorder(self, call: CallView) -> dict[str, Value]:
+        """New input parts for the recorder to put in place before it signs the call again."""
+        changed = self.read(call).changed
+        if changed:
+            self._patched.add(call.key)
+        return changed
+
+    def is_past(self, place: int) -> bool:
+        """Whether a recorded step lies before the cut."""
+        return self._past is not None and bool(self._past[place])
+
+    def _with_edits(self, asked: Asked) -> Asked:
+        call = asked.call
+        edits = self.edits.of_input(asked.paired, call.kind, after_cut=not asked.before)
+        if not edits:
+            return asked
+        changed: dict[str, Value] = {}
+        if call.key not in self._patched:
+            changed = changed_parts(edits, call.value, call.parts)
+        signature = _signed(call, changed) if changed else call.signature
+        return msgspec.structs.replace(
+            asked, edits=tuple(edits), signature=signature, changed=changed
+        )
+
+    def _is_before(self, found: Found, past_steps: bytearray) -> bool:
+        place = found.expected if found.place is None else found.place
+        if place is not None:
+            return bool(past_steps[place])
+        places = self._index.slots.get(found.scope, ())
+        return not self._reached and all(past_steps[place] for place in places)
+
+    def _refuse_past_edits(self, cut: Cut, recording: Recording) -> None:
+        for place in self.edits.places:
+            if self.is_past(place) and place != cut.place:
+                raise ReplayError(
+                    f"step {recording.started[place].key} lies before the cut {cut.used};"
+                    " cut there, or edit a later step",
+                    code="cut_invalid",
+                )
+
+
+def _signed(call: CallView, changed: dict[str, Value]) -> str:
+    parts = {part: digest_from_text(root) for part, root in call.parts.items()}
+    for part, value in changed.items():
+        parts[part] = encode(value, _drop)
+    return digest_text(sign(call.kind, call.name, parts))
+
+
+def _drop(_digest: bytes, _body: bytes) -> None:
+    """Only the root is wanted."""

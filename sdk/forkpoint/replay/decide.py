@@ -1,0 +1,329 @@
+"""One decision per call: which mode it has, and which answer that mode gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from forkpoint.capture.interception import CallView, Outcome
+from forkpoint.errors import ReplayError
+from forkpoint.events.kinds import Match, Mode
+from forkpoint.replay.answers import readable
+from forkpoint.replay.asked import Asked, Reader
+from forkpoint.replay.cut import Cut
+from forkpoint.replay.edits import Edit
+from forkpoint.replay.effects import WRITES
+from forkpoint.replay.explain import divergence_of
+from forkpoint.replay.findings import Findings
+from forkpoint.replay.index import Index
+from forkpoint.replay.licence import Licence
+from forkpoint.replay.match import Matcher
+from forkpoint.replay.recording import Recording, StepType
+from forkpoint.replay.rules import Treatment
+from forkpoint.replay.simulate import error_value, payload
+from forkpoint.replay.spec import ReplaySpec
+from forkpoint.replay.spend import NANOSECONDS
+
+Action = Literal["recorded", "edited", "given", "live"]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided for a call. Blocks are read later, outside the lock."""
+
+    action: Action
+    mode: Mode
+    match: Match = Match.NONE
+    place: int | None = None
+    """The recorded step this call stands for."""
+    outcome: Outcome | None = None
+    """Of a `given` answer."""
+    rule: int | None = None
+    edit: int | None = None
+    change: Edit | None = None
+    """Of an `edited` answer."""
+    deviation: str | None = None
+    taint: str | None = None
+
+
+class Decider:
+    """The state of one replay. Not thread-safe: the session holds a lock around it."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        index: Index,
+        spec: ReplaySpec,
+        cut: Cut | None,
+        now: Callable[[], int],
+    ) -> None:
+        self.matcher = Matcher(recording, index)
+        self.reader = Reader(recording, index, self.matcher, spec, cut)
+        self.licence = Licence(spec, recording, now)
+        self.findings = Findings()
+        self.interventions = 0
+        """Steps answered live, by payload or by edit."""
+        self._recording = recording
+        self._index = index
+        self._policy = spec.policy
+        self._now = now
+        self._lent: dict[tuple[StepType, str], int] = {}
+        self._modes = {
+            Mode.EXACT: self._exact,
+            Mode.CACHED: self._cached,
+            Mode.SIMULATED: self._simulated,
+            Mode.LIVE: self._live,
+        }
+
+    def decide(self, call: CallView) -> Answer:
+        """The answer of a call; `ReplayError` with a divergence or stop code when there is none."""
+        asked = self.reader.read(call)
+        paired = asked.paired
+        if paired is not None and paired in self.reader.edits.answers:
+            return self._edited(asked, paired)
+        if asked.treatment.transparent:
+            return self._entered(asked)
+        if asked.edits:
+            return self._with_edited_input(asked)
+        return self._modes[Mode.EXACT if asked.before else asked.treatment.mode](asked)
+
+    # The modes
+
+    def _edited(self, asked: Asked, place: int) -> Answer:
+        number, edit = self.reader.edits.answers[place]
+        self._move_past(asked)
+        self.matcher.elide(place)
+        self.interventions += 1
+        return _answer(
+            asked,
+            "edited",
+            Mode.SIMULATED,
+            place=place,
+            edit=number,
+            change=edit,
+            taint="simulated",
+        )
+
+    def _entered(self, asked: Asked) -> Answer:
+        """A scope: its body runs, the calls inside are answered one by one."""
+        found, key = asked.found, asked.call.key
+        exact = asked.before or asked.treatment.mode is Mode.EXACT
+        if found.deviation is not None and exact:
+            self._deviate(asked)
+        self.matcher.consume(asked.call.scope, found)
+        self.matcher.enter(key, found.place)
+        if found.place is not None:
+            recorded = self._recording.started[found.place].signature
+            if recorded != asked.call.signature:
+                self.findings.note("scope_input", key)
+        return _answer(asked, "live", Mode.EXACT if exact else Mode.CACHED, place=found.place)
+
+    def _exact(self, asked: Asked) -> Answer:
+        found = asked.found
+        if found.deviation is None:
+            return self._serve(asked, Mode.EXACT)
+        over = found.expected is None and found.place is None
+        if over and self._recording.prefix:
+            raise _stop("end_of_recording", "the recording was cut short here")
+        self._deviate(asked)
+        if found.place is not None:
+            return self._serve(asked, Mode.EXACT)
+        self.matcher.pass_over(found)
+        return self._ladder(asked, "no_answer", "no rung of `on_miss` has an answer")
+
+    def _cached(self, asked: Asked) -> Answer:
+        place = asked.found.place
+        if place is not None and self._recording.ended[place] is not None:
+            return self._serve(asked, Mode.CACHED)
+        return self._borrowed(asked) or self._ladder(
+            asked, "no_answer", "no recorded answer to this input is left"
+        )
+
+    def _simulated(self, asked: Asked) -> Answer:
+        answer = self._payload(asked)
+        if answer is None:
+            raise _stop("simulator_failed", "the policy names no payload for this call")
+        return answer
+
+    def _live(self, asked: Asked) -> Answer:
+        refused = self.licence.refusal(asked)
+        if refused is not None:
+            raise _stop(refused, "the policy does not allow this live call")
+        if asked.treatment.effect in WRITES:
+            done = self._fenced(asked)
+            if done is not None:
+                return done
+        self.licence.begin(asked)
+        self._move_past(asked)
+        self.matcher.enter(asked.call.key, asked.paired)
+        self.interventions += 1
+        return _answer(asked, "live", Mode.LIVE, place=asked.paired, taint="live")
+
+    def _with_edited_input(self, asked: Asked) -> Answer:
+        """An edited input: a recorded answer to it, else what mode and ladder say."""
+        self.interventions += 1
+        if asked.treatment.mode is Mode.SIMULATED:
+            return self._simulated(asked)
+        if asked.treatment.mode is Mode.LIVE:
+            return self._live(asked)
+        if asked.found.place is not None and asked.signature == asked.call.signature:
+            return self._serve(asked, Mode.CACHED)
+        return self._borrowed(asked) or self._ladder(
+            asked, "no_answer", "nothing recorded answers the edited input"
+        )
+
+    # Their answers
+
+    def _serve(self, asked: Asked, mode: Mode) -> Answer:
+        found, place = asked.found, asked.found.place
+        if place is None or self._recording.ended[place] is None:
+            raise _stop("end_of_recording", "the step was in flight when the recording ended")
+        if not readable(self._recording, place):
+            return self._ladder(asked, "payload_withheld", "its recorded answer was withheld")
+        if found.contended:
+            self.findings.note("contended", asked.call.key)
+        self.matcher.consume(asked.call.scope, found)
+        self.matcher.elide(place)
+        return _answer(asked, "recorded", mode, place=place)
+
+    def _borrowed(self, asked: Asked) -> Answer | None:
+        """The answer of an equal call made elsewhere in the recording."""
+        place = self._lender(asked)
+        if place is None:
+            return None
+        self._move_past(asked)
+        if not self.matcher.used[place]:
+            self.matcher.borrow(place)
+            self.matcher.elide(place)
+        return _answer(asked, "recorded", Mode.CACHED, place=place, match=Match.MOVED)
+
+    def _lender(self, asked: Asked) -> int | None:
+        if asked.signature is None:
+            return None
+        wanted = (asked.kind, asked.signature)
+        places = self._index.anywhere.get(wanted, ())
+        once = asked.treatment.reuse == "once"
+        start = self._lent.get(wanted, 0) if once else 0
+        for number in range(start, len(places)):
+            place = places[number]
+            if once and self.matcher.used[place]:
+                if number == self._lent.get(wanted, 0):
+                    self._lent[wanted] = number + 1
+            elif self._may_lend(asked.treatment, place):
+                return place
+        return None
+
+    def _may_lend(self, treatment: Treatment, place: int) -> bool:
+        ended = self._recording.ended[place]
+        if ended is None:
+            return False
+        if ended.status != "ok" and not (treatment.allow_errors and ended.status == "error"):
+            return False
+        if treatment.ttl_s is not None:
+            age = self._now() - self._recording.started[place].time_ns
+            if age > treatment.ttl_s * NANOSECONDS:
+                return False
+        return readable(self._recording, place)
+
+    def _payload(self, asked: Asked) -> Answer | None:
+        if asked.treatment.simulate is None:
+            return None
+        call = asked.call
+        inputs = {**{part: call.value(part) for part in call.parts}, **asked.changed}
+        made = payload(asked.treatment.simulate, inputs, codec=call.codec)
+        if made.error is not None:
+            return self._given(asked, Outcome(error=made.error, status="error"))
+        return self._given(asked, Outcome(output=made.output))
+
+    def _error_result(self, asked: Asked) -> Answer:
+        message = f"no recorded answer for {asked.call.kind} {asked.call.name}"
+        error = error_value("LookupError", message)
+        return self._given(asked, Outcome(error=error, status="error"))
+
+    def _given(self, asked: Asked, outcome: Outcome) -> Answer:
+        self._move_past(asked)
+        if asked.paired is not None:
+            self.matcher.elide(asked.paired)
+        self.interventions += 1
+        return _answer(
+            asked, "given", Mode.SIMULATED, place=asked.paired, outcome=outcome, taint="simulated"
+        )
+
+    def _ladder(self, asked: Asked, code: str, why: str) -> Answer:
+        """The rungs of `on_miss` in turn; `code` says why the first answer was missing."""
+        for rung in asked.treatment.on_miss:
+            answer: Answer | None = None
+            if rung == "halt":
+                break
+            if rung == "cached":
+                answer = self._borrowed(asked)
+            elif rung == "simulated":
+                answer = self._payload(asked)
+            elif rung == "error_result":
+                answer = self._error_result(asked)
+            elif self.licence.refusal(asked) is None:
+                answer = self._live(asked)
+            if answer is not None:
+                return answer
+        raise _stop(code, why)
+
+    def _fenced(self, asked: Asked) -> Answer | None:
+        passage = self.licence.passage(asked, self.matcher.used)
+        if passage.verdict == "go":
+            return None
+        if passage.verdict != "served" or passage.place is None:
+            raise _stop(passage.verdict, "the recording already holds this write")
+        self._move_past(asked)
+        if not self.matcher.used[passage.place]:
+            self.matcher.borrow(passage.place)
+        return _answer(
+            asked, "recorded", Mode.LIVE, place=passage.place, match=Match.INTENT, taint="intent"
+        )
+
+    def _move_past(self, asked: Asked) -> None:
+        """Leave the recorded step at this call's place behind, whoever answers."""
+        self.matcher.consume(asked.call.scope, asked.found)
+        self.matcher.pass_over(asked.found)
+
+    def _deviate(self, asked: Asked) -> None:
+        """Note that an exact call does not agree; raise unless the policy goes on."""
+        jumped = self.matcher.jumped(asked.found)
+        divergence = divergence_of(asked, self._recording, jumped)
+        self.findings.diverge(divergence)
+        if asked.found.place is not None and self._policy.allow_shift:
+            return
+        if asked.before or self._policy.on_divergence == "halt":
+            raise ReplayError(divergence.message, code=divergence.reason)
+
+
+def _answer(
+    asked: Asked,
+    action: Action,
+    mode: Mode,
+    *,
+    place: int | None,
+    match: Match | None = None,
+    outcome: Outcome | None = None,
+    edit: int | None = None,
+    change: Edit | None = None,
+    taint: str | None = None,
+) -> Answer:
+    if edit is None and asked.edits:
+        edit = asked.edits[0][0]
+    return Answer(
+        action=action,
+        mode=mode,
+        match=asked.found.match if match is None else match,
+        place=place,
+        outcome=outcome,
+        rule=asked.rule,
+        edit=edit,
+        change=change,
+        deviation=asked.found.deviation,
+        taint=taint,
+    )
+
+
+def _stop(code: str, why: str) -> ReplayError:
+    return ReplayError(why, code=code)

@@ -1,0 +1,256 @@
+"""Edits of a fork: what is changed, where, and that no two of them change the same place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Literal, cast
+
+import msgspec
+
+from forkpoint.content.blocks import Key, Value
+from forkpoint.errors import ReplayError
+from forkpoint.events.kinds import Kind
+from forkpoint.replay.cut import Cut
+from forkpoint.replay.pointers import OPERATIONS, Tokens, apply_patch, tokens_of
+from forkpoint.replay.recording import Recording
+
+EditKind = Literal["output", "fail", "input", "prompt", "params", "model", "tools"]
+_ANSWERS = frozenset({"output", "fail"})
+_HELD = frozenset({"prompt", "params", "model", "tools"})
+"""Hold from the cut on, for model calls; the others change one step."""
+
+
+class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One change: a new value, or an RFC 6902 patch of the old one.
+
+    `output`: the answer. `fail`: an HTTP status, a message or an error value. `model`: its id.
+    `params`: members to set. `prompt`: the system text, or `{"system": ..., "messages": ...}`.
+    `tools`: the list. `input`: parts by name. Patches of `prompt` and `input` begin with the part.
+    """
+
+    kind: EditKind
+    key: str | None = None
+    """The step that is changed; None is the cut, and for held kinds everything after it."""
+    value: object = msgspec.UNSET
+    patch: tuple[dict[str, object], ...] | msgspec.UnsetType = msgspec.UNSET
+
+    def to_json(self) -> dict[Key, Value]:
+        """The edit as JSON values."""
+        return cast("dict[Key, Value]", msgspec.to_builtins(self))
+
+
+Numbered = tuple[int, Edit]
+ValueOf = Callable[[str], object]
+
+
+class EditPlan:
+    """Edits by the step they change."""
+
+    def __init__(self, edits: Sequence[Edit], recording: Recording, cut: Cut | None) -> None:
+        self.answers: dict[int, Numbered] = {}
+        self._inputs: dict[int, list[Numbered]] = {}
+        self._held: list[Numbered] = []
+        claims: list[tuple[int, int | None, Tokens]] = []
+        for number, edit in enumerate(edits):
+            place = _place(edit, recording, cut)
+            held = edit.kind in _HELD and edit.key is None
+            self._file((number, edit), place, held=held)
+            target = None if held else place
+            claims += [(number, target, pointer) for pointer in _pointers(edit)]
+        _refuse_conflicts(claims)
+
+    @property
+    def places(self) -> set[int]:
+        """Steps that are edited themselves."""
+        return {*self.answers, *self._inputs}
+
+    def _file(self, numbered: Numbered, place: int, *, held: bool) -> None:
+        if held:
+            self._held.append(numbered)
+        elif numbered[1].kind in _ANSWERS:
+            self.answers[place] = numbered
+        else:
+            self._inputs.setdefault(place, []).append(numbered)
+
+    def of_input(self, place: int | None, kind: Kind, *, after_cut: bool) -> list[Numbered]:
+        """Edits of the input of a call paired with a step."""
+        once = self._inputs.get(place, []) if place is not None else []
+        held = self._held if after_cut and kind is Kind.MODEL else []
+        return [*once, *held]
+
+
+def read_edits(value: object) -> tuple[Edit, ...]:
+    """Edits from parsed JSON; `ReplayError` `edit_invalid`."""
+    try:
+        edits = msgspec.convert(value, tuple[Edit, ...])
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    for edit in edits:
+        given = (edit.value is not msgspec.UNSET) + (edit.patch is not msgspec.UNSET)
+        if given != 1 or (edit.kind in {"fail", "model"} and edit.patch is not msgspec.UNSET):
+            raise _invalid(f"`{edit.kind}` takes a value or, where it can, a patch; not both")
+        _check_value(edit)
+        for operation in () if edit.patch is msgspec.UNSET else edit.patch:
+            _check_operation(operation)
+    return edits
+
+
+def edit_from_argument(name: str, value: object) -> dict[str, object]:
+    """The edit JSON of `--edit NAME=VALUE`; NAME is a kind or like `params./temperature`."""
+    kind, dot, pointer = name.partition(".")
+    if not dot:
+        return {"kind": kind, "value": value}
+    operation = "add" if kind == "params" else "replace"
+    return {"kind": kind, "patch": [{"op": operation, "path": pointer, "value": value}]}
+
+
+def changed_parts(
+    edits: Iterable[Numbered], value: ValueOf, present: Iterable[str]
+) -> dict[str, Value]:
+    """The input parts that differ once the edits are made, with their new values."""
+    names = set(present)
+    before = _Parts(value, names)
+    changed: dict[str, object] = {}
+    for _number, edit in edits:
+        changed.update(_CHANGES[edit.kind](edit, before, changed))
+    return cast("dict[str, Value]", changed)  # JSON of the edits and decoded content: all values
+
+
+class _Parts:
+    """Old values of a call's parts."""
+
+    def __init__(self, value: ValueOf, names: set[str]) -> None:
+        self._value = value
+        self.names = names
+
+    def get(self, part: str, changed: Mapping[str, object]) -> object:
+        if part in changed:
+            return changed[part]
+        return self._value(part) if part in self.names else None
+
+    def all(self, changed: Mapping[str, object]) -> dict[str, object]:
+        return {part: self.get(part, changed) for part in {*self.names, *changed}}
+
+
+def patched(edit: Edit, before: object) -> object:
+    """The value an edit makes of an old one."""
+    if edit.patch is msgspec.UNSET:
+        return edit.value
+    return apply_patch(before, edit.patch)
+
+
+def _model(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[str, object]:
+    old = parts.get("model", changed)
+    if isinstance(old, dict) and isinstance(edit.value, str):
+        members = cast("dict[str, object]", old)
+        name = "id" if "id" in members else "model"
+        return {"model": {**members, name: edit.value}}
+    return {"model": edit.value}
+
+
+def _params(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[str, object]:
+    old = cast("dict[str, object]", parts.get("params", changed) or {})
+    value = edit.value
+    if isinstance(value, dict):
+        return {"params": {**old, **cast("dict[str, object]", value)}}
+    return {"params": patched(edit, old)}
+
+
+def _tools(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[str, object]:
+    return {"tools": patched(edit, parts.get("tools", changed))}
+
+
+def _prompt(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[str, object]:
+    if not isinstance(edit.value, str):
+        return _input(edit, parts, changed)
+    old = parts.get("system", changed)
+    if isinstance(old, list) and old and isinstance(old[0], dict):
+        first = cast("dict[str, object]", old[0])
+        return {"system": [{**first, "content": edit.value}]}
+    return {"system": edit.value}
+
+
+def _input(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[str, object]:
+    value = edit.value
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value)
+    before = parts.all(changed)
+    after = cast("dict[str, object]", patched(edit, before))
+    return {part: value for part, value in after.items() if value is not before.get(part)}
+
+
+_CHANGES = {
+    "model": _model,
+    "params": _params,
+    "tools": _tools,
+    "prompt": _prompt,
+    "input": _input,
+}
+
+
+def _place(edit: Edit, recording: Recording, cut: Cut | None) -> int:
+    if edit.key is None:
+        if cut is None:
+            raise ReplayError(
+                f"an edit of {edit.kind} needs a key or a cut to say where", code="cut_invalid"
+            )
+        return cut.place
+    place = recording.by_key.get(edit.key)
+    if place is None:
+        raise ReplayError(
+            f"run {recording.start.run_id} has no step {edit.key} to edit", code="cut_invalid"
+        )
+    return place
+
+
+def _pointers(edit: Edit) -> list[Tokens]:
+    """What an edit changes, as pointers into `{output, model, params, ...}`."""
+    front: Tokens = ("output",) if edit.kind in _ANSWERS else (edit.kind,)
+    if edit.kind in {"prompt", "input"}:
+        front = ()
+    if edit.patch is not msgspec.UNSET:
+        paths = [operation["path"] for operation in edit.patch if operation["op"] != "test"]
+        return [(*front, *tokens_of(str(path))) for path in paths]
+    if edit.kind == "prompt" and isinstance(edit.value, str):
+        return [("system",)]
+    if edit.kind in {"prompt", "input", "params"}:
+        return [(*front, name) for name in cast("dict[str, object]", edit.value)]
+    return [front]
+
+
+def _refuse_conflicts(claims: Sequence[tuple[int, int | None, Tokens]]) -> None:
+    for (first, at, left), (second, other, right) in combinations(claims, 2):
+        shared = min(len(left), len(right))
+        together = at == other or at is None or other is None
+        if first != second and together and left[:shared] == right[:shared]:
+            raise ReplayError(
+                f"edits {first} and {second} change the same place", code="edit_conflict"
+            )
+
+
+def _check_value(edit: Edit) -> None:
+    if edit.value is msgspec.UNSET:
+        return
+    wanted: dict[str, tuple[type, ...]] = {
+        "fail": (int, str, dict),
+        "model": (str, dict),
+        "params": (dict,),
+        "prompt": (str, dict),
+        "tools": (list,),
+        "input": (dict,),
+    }
+    if not isinstance(edit.value, wanted.get(edit.kind, (object,))):
+        raise _invalid(f"the value of `{edit.kind}` has the wrong type")
+
+
+def _check_operation(operation: Mapping[str, object]) -> None:
+    op = operation.get("op")
+    needs = {"move": {"from"}, "copy": {"from"}, "remove": set[str]()}.get(str(op), {"value"})
+    if op not in OPERATIONS or not {"path", *needs} <= operation.keys():
+        raise _invalid("a patch is a list of RFC 6902 operations")
+    tokens_of(str(operation["path"]))
+
+
+def _invalid(why: str) -> ReplayError:
+    return ReplayError(f"edits: {why}", code="edit_invalid")

@@ -1,0 +1,132 @@
+"""Where recorded steps can be found: by place in their scope, by signature, by strand."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from forkpoint.replay.identity import (
+    is_key,
+    number_of,
+    parent_scope,
+    shortened,
+    spawner_of,
+)
+from forkpoint.replay.recording import Recording, StepType
+
+SlotSignature = tuple[str, StepType, str]
+"""Scope, type, signature."""
+ALONE = -1
+"""Contention group of a step that had its scope to itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Index:
+    """Built once for a recording; the matcher empties the deques as it consumes steps."""
+
+    slots: Mapping[str, Sequence[int]]
+    """Scope -> its steps by number."""
+    slot: Sequence[int]
+    """Step -> its place in `slots` of its scope."""
+    group: Sequence[int]
+    """Step -> contention group: neighbours of one group may swap places."""
+    inner: Mapping[int, Sequence[int]]
+    """Step -> the steps directly below it, on whatever strand."""
+    by_signature: Mapping[SlotSignature, deque[int]]
+    anywhere: Mapping[tuple[StepType, str], Sequence[int]]
+    """Type and signature -> steps of the whole run, in order."""
+    by_first: Mapping[SlotSignature, deque[str]]
+    """Spawner, type and signature of the first step -> strands."""
+    longer: Mapping[str, str]
+    """Shortened scope -> scope, of those that are shortened in the strands below them."""
+
+
+def build(recording: Recording) -> Index:
+    """The index of a recording, O(steps)."""
+    slots = _slots(recording)
+    longer = {short: scope for scope in slots if (short := shortened(scope)) != scope}
+    by_signature: defaultdict[SlotSignature, deque[int]] = defaultdict(deque)
+    anywhere: defaultdict[tuple[StepType, str], list[int]] = defaultdict(list)
+    slot = [0] * len(recording)
+    for scope, places in slots.items():
+        for number, place in enumerate(places):
+            slot[place] = number
+            signature = recording.started[place].signature
+            if signature is not None:
+                by_signature[scope, recording.types[place], signature].append(place)
+    for place, step in enumerate(recording.started):
+        if step.signature is not None:
+            anywhere[recording.types[place], step.signature].append(place)
+    return Index(
+        slots=slots,
+        slot=slot,
+        group=_groups(recording, slots),
+        inner=_inner(recording, longer),
+        by_signature=by_signature,
+        anywhere=anywhere,
+        by_first=_first_steps(recording, slots),
+        longer=longer,
+    )
+
+
+def _slots(recording: Recording) -> dict[str, list[int]]:
+    slots: defaultdict[str, list[int]] = defaultdict(list)
+    for place, scope in enumerate(recording.scopes):
+        slots[scope].append(place)
+    for places in slots.values():
+        places.sort(key=lambda place: number_of(recording.started[place].key))
+    return dict(slots)
+
+
+def _groups(recording: Recording, slots: Mapping[str, Sequence[int]]) -> list[int]:
+    """Number the groups of calls that were open at once in one scope.
+
+    Only the later ones of such calls are flagged at their start, so the open one before joins them.
+    """
+    group = [ALONE] * len(recording)
+    count = 0
+    for places in slots.values():
+        before: int | None = None
+        for place in places:
+            if recording.started[place].contended and before is not None:
+                if group[before] == ALONE:
+                    group[before] = count
+                    count += 1
+                group[place] = group[before]
+            before = place
+    return group
+
+
+def _inner(recording: Recording, longer: Mapping[str, str]) -> dict[int, list[int]]:
+    inner: defaultdict[int, list[int]] = defaultdict(list)
+    owners: dict[str, int | None] = {}
+    for place, scope in enumerate(recording.scopes):
+        if scope not in owners:
+            owners[scope] = _owner(scope, recording, longer)
+        owner = owners[scope]
+        if owner is not None:
+            inner[owner].append(place)
+    return dict(inner)
+
+
+def _owner(scope: str, recording: Recording, longer: Mapping[str, str]) -> int | None:
+    """The innermost step open around a scope."""
+    at: str | None = scope
+    while at is not None and not is_key(at):
+        at = parent_scope(at)
+        at = longer.get(at, at) if at is not None else None
+    return None if at is None else recording.by_key.get(at)
+
+
+def _first_steps(
+    recording: Recording, slots: Mapping[str, Sequence[int]]
+) -> dict[SlotSignature, deque[str]]:
+    found: defaultdict[SlotSignature, deque[str]] = defaultdict(deque)
+    for scope, places in slots.items():
+        first = places[0]
+        spawner = None if is_key(scope) else spawner_of(scope)
+        signature = recording.started[first].signature
+        if spawner is not None and signature is not None:
+            found[spawner, recording.types[first], signature].append(scope)
+    return dict(found)

@@ -1,0 +1,219 @@
+"""A replay session: answers the calls of one run from a recording and comes to a verdict."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from forkpoint.capture.interception import (
+    CallView,
+    Diverged,
+    Live,
+    Outcome,
+    ReplayResult,
+    Served,
+)
+from forkpoint.content.blocks import Value, digest_text
+from forkpoint.content.encode import encode
+from forkpoint.content.errors import ContentError
+from forkpoint.content.store import MemoryBlocks
+from forkpoint.errors import ReplayError
+from forkpoint.events.model import Origin, ReplayInfo
+from forkpoint.replay.answers import edited, recorded
+from forkpoint.replay.codes import BREACHES, DIVERGENCES
+from forkpoint.replay.cut import Cut, find_cut
+from forkpoint.replay.decide import Answer, Decider
+from forkpoint.replay.findings import Divergence
+from forkpoint.replay.identity import spawner_of, strand_of
+from forkpoint.replay.index import build
+from forkpoint.replay.recording import Recording
+from forkpoint.replay.report import Ending, conclude
+from forkpoint.replay.spec import ReplaySpec
+
+_NO_TAINT: tuple[str, ...] = ()
+
+
+class Session:
+    """Implements `Interceptor`. Thread-safe; it never waits.
+
+    After a halt every further call raises `Diverged` again, on whatever thread. Building one raises
+    `ReplayError` `cut_invalid`, `edit_conflict` or `edit_invalid`.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        spec: ReplaySpec,
+        *,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        index = build(recording)
+        self.blocks = MemoryBlocks()
+        """Blocks of the edits and the policy that `origin` names."""
+        self.recording = recording
+        self.spec = spec
+        self.cut = _cut(recording, spec)
+        self._decider = Decider(recording, index, spec, self.cut, now)
+        if self.cut is not None and self.cut.snapped:
+            self._decider.findings.note("cut_snapped", self.cut.asked)
+        self._lock = threading.Lock()
+        self._stop: ReplayError | None = None
+        self._stopped_at: str | None = None
+        self._breaches: list[str] = []
+        self._taints: dict[str, tuple[str, ...]] = {}
+        self._origin = self._made_origin()
+
+    @property
+    def origin(self) -> Origin:
+        """Where the new run comes from."""
+        return self._origin
+
+    @property
+    def run_id(self) -> str | None:
+        """Id the new run must have; None for any."""
+        return self.spec.run_id
+
+    def new_input(self, call: CallView) -> dict[str, Value]:
+        """Input parts an edit changes, for a recorder that can change the real arguments.
+
+        It does so, signs the call again and calls `begin` with it. Without that, edited inputs are
+        answered from the recording or by payload, and never live.
+        """
+        if not self.spec.edits:
+            return {}
+        with self._lock:
+            return self._decider.reader.leave_to_recorder(call)
+
+    def begin(self, call: CallView) -> Served | Live:
+        """Decide a call. Raises `Diverged` where policy or recording have no answer."""
+        with self._lock:
+            if self._stop is not None:
+                raise self._again(self._stop)
+            try:
+                answer = self._decider.decide(call)
+            except ReplayError as error:
+                self._halt(error, call.key)
+            replay = self._replay_info(call, answer)
+        if answer.action == "live":
+            return Live(replay=replay)
+        return Served(outcome=self._outcome(answer, call.key), replay=replay)
+
+    def end(self, call: CallView, *, output: str | None, status: str) -> None:
+        """A call is over. What it returned is compared by later calls and by the run's output."""
+
+    def spend(self, call: CallView, *, tokens: int, cost_micro_usd: int) -> None:
+        """What a live call reported to have used, for the budgets."""
+        with self._lock:
+            self._decider.licence.spend(call.key, tokens=tokens, cost_micro_usd=cost_micro_usd)
+
+    def breach(self, code: str, key: str | None = None) -> None:
+        """Something reached, or tried to reach, the outside: the verdict is `diverged`."""
+        if code not in BREACHES:
+            raise ValueError(f"{code} is no breach")
+        with self._lock:
+            self._breaches.append(code)
+            message = f"{code} at {key or 'no step'}"
+            found = Divergence(reason=code, key=key or "", message=message)
+            self._decider.findings.diverge(found)
+
+    def finish(self, *, status: str, output: str | None) -> ReplayResult:
+        """The run is over: verdict and report."""
+        with self._lock:
+            return conclude(
+                self.recording,
+                self._decider,
+                Ending(
+                    status=status,
+                    output=output,
+                    stop=self._stop,
+                    stopped_at=self._stopped_at,
+                    fork=self.spec.kind == "fork",
+                    policy=self.spec.policy,
+                ),
+            )
+
+    def _outcome(self, answer: Answer, key: str) -> Outcome:
+        if answer.outcome is not None:
+            return answer.outcome
+        place = answer.place
+        if place is None:
+            return Outcome()
+        try:
+            if answer.change is not None:
+                return edited(self.recording, place, answer.change)
+            return recorded(self.recording, place)
+        except ContentError as error:
+            with self._lock:
+                self._halt(ReplayError(error.message, code="integrity_failed"), key)
+        except ReplayError as error:
+            with self._lock:
+                self._halt(error, key)
+
+    def _replay_info(self, call: CallView, answer: Answer) -> ReplayInfo:
+        taint = self._taints.get(call.strand, _NO_TAINT)
+        if answer.taint is not None and answer.taint not in taint:
+            taint = self._spread(call.strand, answer.taint)
+        return ReplayInfo(
+            session=self.spec.session,
+            mode=answer.mode,
+            match=answer.match,
+            source=None if answer.place is None else self.recording.source(answer.place),
+            rule=answer.rule,
+            edit=answer.edit,
+            taint=taint,
+            divergence=answer.deviation,
+        )
+
+    def _spread(self, strand: str, taint: str) -> tuple[str, ...]:
+        """Taint a strand and those that wait for it: it may reach them by its result."""
+        at: str | None = strand
+        while at is not None:
+            strand_at = strand_of(at) or at
+            held = self._taints.get(strand_at, _NO_TAINT)
+            if taint not in held:
+                self._taints[strand_at] = (*held, taint)
+            at = spawner_of(strand_at)
+        return self._taints[strand]
+
+    def _halt(self, error: ReplayError, key: str) -> NoReturn:
+        """Stop for good; called under the lock."""
+        if self._stop is None:
+            self._stop = error
+            self._stopped_at = key
+        raise self._again(self._stop) from None
+
+    def _again(self, error: ReplayError) -> Diverged:
+        key = self._stopped_at or ""
+        kind = "diverged" if error.code in DIVERGENCES else "stopped"
+        return Diverged(
+            f"replay {kind} ({error.code}): {error.message}", key=key, reason=error.code
+        )
+
+    def _made_origin(self) -> Origin:
+        spec, cut = self.spec, self.cut
+        edits: list[Value] = [edit.to_json() for edit in spec.edits]
+        return Origin(
+            run=self.recording.start.run_id,
+            session=spec.session,
+            kind=spec.kind,
+            cut_key=None if cut is None else cut.used,
+            cut_side=None if cut is None else cut.side,
+            edits=self._kept(edits) if edits else None,
+            policy=self._kept(spec.policy.to_json()),
+        )
+
+    def _kept(self, value: Value) -> str:
+        return digest_text(encode(value, self.blocks.put))
+
+
+def _cut(recording: Recording, spec: ReplaySpec) -> Cut | None:
+    """The cut asked for, else before the first edited step."""
+    asked = spec.cut
+    if asked is not None:
+        at = asked.sequence if asked.key is None else asked.key
+        return find_cut(recording, "" if at is None else at, asked.side)
+    keys = [edit.key for edit in spec.edits if edit.key is not None]
+    cuts = [find_cut(recording, key, "before") for key in keys]
+    return min(cuts, key=lambda cut: cut.place, default=None)
