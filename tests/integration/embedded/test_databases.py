@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from embedded_programs import fields_of, run_as_normal_user
+from embedded_programs import fields_of, program_environment, run_as_normal_user
 from forkpoint_server.embedded import Embedded
 from forkpoint_server.embedded.errors import DirectoryInUse, EmbeddedError, OtherMajor
 from forkpoint_server.embedded.processes import ProcessMark
@@ -173,3 +173,18 @@ def test_a_normal_user_can_start_it_too(tmp_path: Path):
 
     assert done.returncode == 0, done.stderr
     assert len(fields_of(done.stdout)) == 2
+
+
+def test_root_without_user_namespaces_is_told_to_be_a_normal_user(tmp_path: Path):
+    forbidden = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    inside = ["unshare", "--user", "--map-root-user", "sh", "-c", forbidden, "sh"]
+
+    done = subprocess.run(
+        [*inside, sys.executable, str(HOLDER), "--once", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=program_environment(),
+    )
+
+    assert done.returncode == 1
+    assert "user namespaces are forbidden here: use a normal user" in done.stderr
