@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """One Postgres and one Valkey, thrown away at the end."""
     with Embedded(tmp_path_factory.mktemp("embedded"), durable=False) as running:
         yield running
+    shutil.rmtree(running.layout.postgres)
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +102,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     with Stack(settings, durable=False) as stack:
         yield stack.url
+    shutil.rmtree(stack.databases.layout.postgres)
 
 
 def _session_directory(factory: pytest.TempPathFactory) -> Path:
