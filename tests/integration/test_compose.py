@@ -128,7 +128,7 @@ def test_the_template_names_every_variable_and_holds_no_secret():
     given = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
     assert given.keys() == used
-    assert {given[name] for name in used if re.search("PASSWORD|KEY", name)} == {"random"}
+    assert {given[name] for name in used if re.search("PASSWORD|SECRET", name)} == {"random"}
 
 
 def test_seaweedfs_asks_for_keys_and_reports_to_nobody():

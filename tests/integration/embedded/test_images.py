@@ -36,8 +36,10 @@ def test_every_secret_is_random_and_a_second_run_changes_none(tmp_path: Path):
     first = (tmp_path / ".env").read_text()
     make_env.main(tmp_path)
 
-    secrets = re.findall("^FORKPOINT_.*(?:PASSWORD|KEY)=([0-9a-f]{40})$", first, re.MULTILINE)
-    assert len(set(secrets)) == 7
+    secrets = re.findall(
+        "^FORKPOINT_.*(?:PASSWORD|SECRET_KEY)=([0-9a-f]{40})$", first, re.MULTILINE
+    )
+    assert len(set(secrets)) == 6
     assert (tmp_path / ".env").read_text() == first
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
 
