@@ -18,6 +18,7 @@ from forkpoint.content.blocks import (
 )
 from forkpoint.content.cache import CellCache
 from forkpoint.content.check import check_body
+from forkpoint.content.compare import Op, Tag, compare
 from forkpoint.content.decode import decode, verify
 from forkpoint.content.encode import encode
 from forkpoint.content.errors import (
@@ -30,6 +31,8 @@ from forkpoint.content.errors import (
 )
 from forkpoint.content.growing import ListEncoder, TextEncoder
 from forkpoint.content.limits import BODY_BYTES, LIMITS, Limits
+from forkpoint.content.parts import Kind
+from forkpoint.content.rewrite import rewrite
 from forkpoint.content.shape import restore, shape
 from forkpoint.content.signature import signature
 from forkpoint.content.snapshot import restore_snapshot, snapshot
@@ -51,20 +54,24 @@ __all__ = [
     "Get",
     "How",
     "Key",
+    "Kind",
     "LimitExceeded",
     "Limits",
     "ListEncoder",
     "MemoryBlocks",
     "MissingBlock",
     "NotEncodable",
+    "Op",
     "Ref",
     "Sink",
+    "Tag",
     "TextEncoder",
     "Tracker",
     "UnsupportedFormat",
     "Value",
     "check_body",
     "children",
+    "compare",
     "contains",
     "decode",
     "digest_from_text",
@@ -73,6 +80,7 @@ __all__ = [
     "encode",
     "restore",
     "restore_snapshot",
+    "rewrite",
     "shape",
     "signature",
     "snapshot",

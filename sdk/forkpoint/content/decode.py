@@ -147,9 +147,8 @@ class Reader:
             if not isinstance(unit, list) or len(cast("list[Parsed]", unit)) != 2:
                 raise _corrupt(digest, "malformed entry")
             key, cell = cast("list[Parsed]", unit)
-            if tag == "~d":
-                key = _hashable(self.cell(key, depth), digest)
-            elif not isinstance(key, str):
+            key = hashable(self.cell(key, depth), digest)
+            if tag == "~m" and not isinstance(key, str):
                 raise _corrupt(digest, "malformed key")
             value[key] = self.cell(cell, depth)
         if len(value) != len(units):
@@ -252,11 +251,12 @@ def _weighs(digest: Digest, units: list[Parsed], *, by_bytes: bool) -> int:
     return sum([counted_ref(digest, unit).count or 0 for unit in units])
 
 
-def _hashable(value: Value, digest: Digest) -> Key:
+def hashable(value: Value, digest: Digest) -> Key:
+    """A decoded value as a dict key, tuples for lists; `digest` names its block."""
     if isinstance(value, dict):
         raise _corrupt(digest, "a dict is no key")
     if isinstance(value, list | tuple):
-        return tuple([_hashable(item, digest) for item in value])
+        return tuple([hashable(item, digest) for item in value])
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import orjson
@@ -122,9 +122,16 @@ class Writer:
                 ]
             )
             if weight > OBJECT_WEIGHT:
-                cells = [b"[%s,%s]" % (key[:-1], cell) for key, cell in entries]
+                cells = [b"[%s,%s]" % (_key_cell(key), cell) for key, cell in entries]
                 return self._sequence_body(cells, b"m")
         return b"{" + b",".join([key + cell for key, cell in entries]) + b"}"
+
+    def dict_body(self, cells: Mapping[Key, bytes]) -> bytes:
+        """A dict, from its keys and the cells of its values."""
+        keys = object_keys(cells)
+        if keys is None:
+            return self.pairs_body([(self.cell(key, 1), cell) for key, cell in cells.items()])
+        return self.object_body([(key_bytes(key), cells[key]) for key in keys])
 
     def pairs_body(self, pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
         """A dict with other keys, from `(key cell, cell)` in any order."""
@@ -231,12 +238,17 @@ def float_body(value: float) -> bytes:
     return b'"~fInfinity"' if value > 0 else b'"~f-Infinity"'
 
 
-def object_keys(value: dict[Key, Value]) -> list[str] | None:
+def _key_cell(key: bytes) -> bytes:
+    """A key as a string value in an entry: there a literal tilde would read as a tag."""
+    return b'"~' + key[1:-1] if key[1] == _TILDE else key[:-1]
+
+
+def object_keys(value: Mapping[Key, object]) -> list[str] | None:
     """The keys in canonical order, or None if this dict cannot be a plain object."""
     for key in value:
         if not isinstance(key, str) or (len(key) > _KEY_BYTES // 4 and not _fits(key)):
             return None
-    keys = cast("dict[str, Value]", value)
+    keys = cast("Mapping[str, object]", value)
     try:
         for key in keys:
             key_bytes(key)
