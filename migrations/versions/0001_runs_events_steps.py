@@ -240,7 +240,7 @@ STORAGE = {
     "block": "toast_tuple_target = 8160",
 }
 
-TENANT_TABLES = [
+TENANT_TABLES = (
     "project",
     "token",
     "run",
@@ -253,7 +253,7 @@ TENANT_TABLES = [
     "block_mark",
     "job",
     "diff_report",
-]
+)
 
 # Tables that functions of the owner read across projects: who holds a token, which jobs are due.
 OWNER_TABLES = ("project", "token", "job", "pack")

@@ -1,0 +1,115 @@
+"""Events and blocks of one request, stored in one transaction or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from forkpoint.content import digest_text
+
+from forkpoint_server.artifacts.blocks import read_blocks
+from forkpoint_server.artifacts.epochs import enter
+from forkpoint_server.db.engine import Database, driver
+from forkpoint_server.ingestion.incoming import Incoming, Rejected, read_events
+from forkpoint_server.ingestion.intake import Intake
+from forkpoint_server.ingestion.sequence import Order
+from forkpoint_server.ingestion.state import RunState, lock_runs
+from forkpoint_server.ingestion.stored import load_orders
+from forkpoint_server.live.publish import Publisher
+from forkpoint_server.security.principals import Principal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestResult:
+    """What became of a batch. If `missing` is not empty nothing of it was stored."""
+
+    accepted: int = 0
+    """Events that have their `seq` now."""
+    duplicates: int = 0
+    held: int = 0
+    """Events that are stored and wait for predecessors of their writer."""
+    rejected: tuple[Rejected, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Digests of blocks that must be sent along."""
+    cursors: dict[str, int] = field(default_factory=dict[str, int])
+    """Highest committed `seq` of each run of the batch, -1 if none."""
+
+
+async def ingest(
+    connection_source: Database,
+    principal: Principal,
+    *,
+    events: Sequence[object],
+    blocks: Sequence[object],
+    live: Publisher,
+    clock: Callable[[], int] = time.time_ns,
+) -> IngestResult:
+    """Store a batch; when this returns it is committed.
+
+    Raises `BadRequest` (`block_invalid`, `block_too_large`) and `Overloaded`; nothing is stored
+    then. A bad event fails alone and is listed in `rejected`.
+    """
+    read, rejected = read_events(events)
+    arrived = read_blocks(blocks)
+    async with connection_source.transaction(principal.project_id) as connection:
+        raw = await driver(connection)
+        intake = Intake(
+            driver=raw,
+            project_id=principal.project_id,
+            epoch=await enter(raw, principal.project_id),
+            now_ns=clock(),
+        )
+        runs = await lock_runs(raw, {each.event.run_id for each in read})
+        orders = await load_orders(raw, runs, event_ids=[each.id for each in read])
+        _sort(read, orders, rejected)
+        lacking = await intake.lacks(arrived, _new(orders))
+        if lacking:
+            return IngestResult(missing=tuple(digest_text(digest) for digest in lacking))
+        await intake.store_blocks(arrived, owner=_first(runs))
+        await intake.write(runs, orders)
+    for run_id, order in orders.items():
+        if order.ready:
+            await live.published(run_id, runs[run_id].first_new, runs[run_id].head)
+    return _result(runs, orders, rejected)
+
+
+def _sort(read: Sequence[Incoming], orders: dict[str, Order], rejected: list[Rejected]) -> None:
+    """Give each run its events, in the order they came; events of no known run are rejected."""
+    by_run: dict[str, list[Incoming]] = {}
+    for each in read:
+        if each.event.run_id in orders:
+            by_run.setdefault(each.event.run_id, []).append(each)
+        else:
+            rejected.append(
+                Rejected(
+                    index=each.index,
+                    id=each.id.hex(),
+                    code="unknown_run",
+                    message="there is no such run; send its startRun first",
+                    field="run_id",
+                )
+            )
+    for run_id, events in by_run.items():
+        orders[run_id].take(events)
+
+
+def _new(orders: dict[str, Order]) -> list[Incoming]:
+    return [each for order in orders.values() for each in (*order.ready, *order.held)]
+
+
+def _first(runs: dict[str, RunState]) -> RunState | None:
+    return next(iter(runs.values()), None)
+
+
+def _result(
+    runs: dict[str, RunState], orders: dict[str, Order], rejected: list[Rejected]
+) -> IngestResult:
+    every = rejected + [each for order in orders.values() for each in order.rejected]
+    return IngestResult(
+        accepted=sum(1 for order in orders.values() for each in order.ready if each.index >= 0),
+        duplicates=sum(order.duplicates for order in orders.values()),
+        held=sum(len(order.held) for order in orders.values()),
+        rejected=tuple(sorted(every, key=lambda each: each.index)),
+        cursors={run_id: run.head for run_id, run in runs.items()},
+    )

@@ -1,0 +1,44 @@
+"""Flags of a step, one bit each, as columns carry them (`SkeletonChunk.flags`)."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+from forkpoint.events.kinds import ArtifactState, Mode
+from forkpoint.events.model import ArtifactRef, ReplayInfo
+
+MODE_SHIFT = 8
+"""Bits 8 to 10 hold the mode + 1; 0 is a recorded step."""
+
+_MODES = {mode: index for index, mode in enumerate(Mode, start=1)}
+
+
+class StepFlag(IntFlag):
+    """One bit a fact."""
+
+    ERROR = 1 << 0
+    RUNNING = 1 << 1
+    EDITED = 1 << 2
+    DIVERGED = 1 << 3
+    REDACTED = 1 << 4
+    WITHHELD = 1 << 5
+    FILTERED = 1 << 6
+    GAP = 1 << 7
+    TAINTED = 1 << 11
+
+
+def of_replay(replay: ReplayInfo | None) -> int:
+    """Bits that say how a replayed step came by its answer."""
+    if replay is None:
+        return 0
+    flags = _MODES[replay.mode] << MODE_SHIFT
+    flags |= StepFlag.EDITED if replay.edit is not None else 0
+    flags |= StepFlag.DIVERGED if replay.divergence is not None else 0
+    flags |= StepFlag.TAINTED if replay.taint else 0
+    return int(flags)
+
+
+def of_artifacts(refs: tuple[ArtifactRef, ...]) -> int:
+    """The bit that says some payload of the step cannot be read."""
+    withheld = any(ref.state is ArtifactState.WITHHELD for ref in refs)
+    return int(StepFlag.WITHHELD) if withheld else 0

@@ -1,0 +1,202 @@
+"""Events become rows: steps, their ends, artifacts, and the counters of their run. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+from forkpoint.content import Digest, digest_from_text
+from forkpoint.events.kinds import ArtifactState, Health, Kind
+from forkpoint.events.model import ArtifactRef, Gap, Note, StepEnded, StepStarted
+
+from forkpoint_server.db.tables import RUN_ITSELF
+from forkpoint_server.ingestion.flags import StepFlag, of_artifacts, of_replay
+from forkpoint_server.ingestion.incoming import Incoming, artifacts_of, root_of
+from forkpoint_server.ingestion.rows import ArtifactRow, KnownStep, Placed, Rows, StepEnd, StepRow
+from forkpoint_server.ingestion.rulesets import state_of
+from forkpoint_server.ingestion.state import (
+    FIRST_DIVERGENCE,
+    FIRST_ERROR,
+    LAST_STEP,
+    RunState,
+)
+
+_KIND_INDEX = {kind: index for index, kind in enumerate(Kind)}
+_AGENT = _KIND_INDEX[Kind.AGENT]
+# plain numbers: the driver takes a flag enum for a list of its bits
+_ERROR, _RUNNING = int(StepFlag.ERROR), int(StepFlag.RUNNING)
+
+
+class Materialiser:
+    """Adds the rows of one run's events to `rows` and moves the run's counters along."""
+
+    def __init__(
+        self,
+        run: RunState,
+        rows: Rows,
+        *,
+        known: dict[tuple[str, str], KnownStep],
+        project_id: int,
+        gen: int,
+        ruleset_known: bool,
+    ) -> None:
+        self._run = run
+        self._rows = rows
+        self._known = known
+        self._project_id = project_id
+        self._gen = gen
+        self._ruleset_known = ruleset_known
+
+    def place(self, incoming: Incoming) -> None:
+        """Give an event its `seq` and write what it says."""
+        run, event = self._run, incoming.event
+        run.head += 1
+        run.stored_bytes += len(incoming.body)
+        self._rows.events.append(Placed(seq=run.head, incoming=incoming))
+        if isinstance(event, StepStarted):
+            self._start(event, run.head)
+        elif isinstance(event, StepEnded):
+            self._end(event, run.head)
+        elif isinstance(event, Gap):
+            run.lose(event.count)
+
+    def hang(self, incoming: Incoming) -> None:
+        """Write the artifacts of an event, also of one that waits for its predecessors."""
+        event = incoming.event
+        owner = None if isinstance(event, Gap) else event.step_id
+        prefix = f"note.{event.writer}.{event.sequence_no}." if isinstance(event, Note) else ""
+        for ref in artifacts_of(event):
+            self.hang_one(ref, step_id=owner or RUN_ITSELF, prefix=prefix)
+
+    def hang_one(self, ref: ArtifactRef, *, step_id: str, prefix: str = "") -> None:
+        """Write one artifact, in no better state than its rule set allows."""
+        state, reason = state_of(ref, known=self._ruleset_known)
+        if state is ArtifactState.AT_RISK:
+            self._run.health.add(Health.PRIVACY_RISK)
+        elif state is ArtifactState.FAILED:
+            self._run.health.add(Health.ARTIFACT_FAILED)
+        root = root_of(ref)
+        self._rows.artifacts.append(
+            ArtifactRow(
+                run_id=self._run.run_id,
+                step_id=step_id,
+                role=prefix + ref.role,
+                project_id=self._project_id,
+                gen=self._gen,
+                root=None if root is None else digest_from_text(root),
+                size=ref.size,
+                state=state,
+                reason=reason,
+                media_type=ref.media_type,
+            )
+        )
+
+    def _start(self, event: StepStarted, seq: int) -> None:
+        run, where = self._run, (event.run_id, event.step_id)
+        if where in self._known:
+            return
+        parent = self._known.get((event.run_id, event.parent_id or ""))
+        depth = 0 if parent is None else parent.depth + 1
+        self._rows.steps[where] = _step_row(
+            event,
+            seq=seq,
+            depth=depth,
+            lane=run.lanes.begin(event.step_id, strand=event.strand, depth=depth),
+            parent_seq=None if parent is None else parent.seq,
+            project_id=self._project_id,
+        )
+        kind = _KIND_INDEX[event.kind]
+        self._known[where] = KnownStep(seq=seq, depth=depth, kind=kind, ended=False)
+        run.step_count += 1
+        run.opens_at(seq, rank=LAST_STEP)
+        if event.replay is not None and event.replay.divergence is not None:
+            run.opens_at(seq, rank=FIRST_DIVERGENCE)
+
+    def _end(self, event: StepEnded, seq: int) -> None:
+        run, where = self._run, (event.run_id, event.step_id)
+        run.lanes.end(event.step_id)
+        step = self._known.get(where)
+        if step is None or step.ended:
+            return
+        self._known[where] = KnownStep(seq=step.seq, depth=step.depth, kind=step.kind, ended=True)
+        end = _step_end(event, seq)
+        row = self._rows.steps.get(where)
+        if row is None:
+            self._rows.ends.append(end)
+        else:
+            _close(row, end)
+        if event.status == "error":
+            run.error_count += 1
+            run.opens_at(step.seq, rank=FIRST_ERROR)
+        if step.kind != _AGENT:  # a scope may repeat the sums of what it holds
+            run.spend(
+                tokens_in=event.tokens_in, tokens_out=event.tokens_out, cost=event.cost_micro_usd
+            )
+
+
+def _step_row(
+    event: StepStarted,
+    *,
+    seq: int,
+    depth: int,
+    lane: int,
+    parent_seq: int | None,
+    project_id: int,
+) -> StepRow:
+    return StepRow(
+        run_id=event.run_id,
+        step_id=event.step_id,
+        project_id=project_id,
+        seq=seq,
+        parent_id=event.parent_id,
+        parent_seq=parent_seq,
+        kind=_KIND_INDEX[event.kind],
+        name=event.name,
+        key=event.key,
+        strand=event.strand,
+        lane=lane,
+        depth=depth,
+        site=event.site,
+        subtype=event.subtype,
+        effect=event.effect,
+        codec=event.codec,
+        model=event.model,
+        start_ns=event.time_ns,
+        signature=_digest(event.signature),
+        delta=_digest(event.delta),
+        contended=event.contended,
+        flags=_RUNNING | of_replay(event.replay) | of_artifacts(event.artifacts),
+        replay=None if event.replay is None else msgspec.json.encode(event.replay).decode(),
+    )
+
+
+def _step_end(event: StepEnded, seq: int) -> StepEnd:
+    failed = _ERROR if event.status == "error" else 0
+    return StepEnd(
+        run_id=event.run_id,
+        step_id=event.step_id,
+        end_seq=seq,
+        end_ns=event.time_ns,
+        status=event.status,
+        model=event.model,
+        error_class=event.error_class,
+        finish_reason=event.finish_reason,
+        tokens_in=event.tokens_in,
+        tokens_out=event.tokens_out,
+        cost_micro_usd=event.cost_micro_usd,
+        attempts=event.attempts,
+        chunks=event.chunks,
+        flags=failed | of_artifacts(event.artifacts),
+    )
+
+
+def _close(row: StepRow, end: StepEnd) -> None:
+    row.end_seq, row.end_ns, row.status = end.end_seq, end.end_ns, end.status
+    row.model = end.model or row.model
+    row.error_class, row.finish_reason = end.error_class, end.finish_reason
+    row.tokens_in, row.tokens_out = end.tokens_in, end.tokens_out
+    row.cost_micro_usd = end.cost_micro_usd
+    row.attempts, row.chunks = end.attempts, end.chunks
+    row.flags = row.flags & ~_RUNNING | end.flags
+
+
+def _digest(text: str | None) -> Digest | None:
+    return None if text is None else digest_from_text(text)

@@ -1,0 +1,213 @@
+"""The statements that write a batch: one for each table, whatever the number of rows.
+
+Rows go through `unnest`, not COPY: Postgres refuses COPY into tables with row level security, and
+without it a wrong statement could write another tenant's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+from forkpoint_server.db.engine import Driver
+from forkpoint_server.ingestion.incoming import Incoming, event_type, step_of
+from forkpoint_server.ingestion.rows import ArtifactRow, Placed, Rows, StepEnd, StepRow
+
+_STEP_TYPES = {
+    "run_id": "uuid",
+    "step_id": "uuid",
+    "project_id": "int",
+    "seq": "bigint",
+    "end_seq": "bigint",
+    "parent_id": "uuid",
+    "parent_seq": "bigint",
+    "kind": "smallint",
+    "name": "text",
+    "status": "text",
+    "key": "text",
+    "strand": "text",
+    "lane": "int",
+    "depth": "int",
+    "site": "text",
+    "subtype": "text",
+    "effect": "text",
+    "codec": "text",
+    "model": "text",
+    "error_class": "text",
+    "finish_reason": "text",
+    "start_ns": "bigint",
+    "end_ns": "bigint",
+    "tokens_in": "bigint",
+    "tokens_out": "bigint",
+    "cost_micro_usd": "bigint",
+    "attempts": "int",
+    "chunks": "int",
+    "signature": "bytea",
+    "delta": "bytea",
+    "contended": "bool",
+    "flags": "int",
+    "replay": "jsonb",
+}
+_ARTIFACT_TYPES = {
+    "run_id": "uuid",
+    "step_id": "uuid",
+    "role": "text",
+    "project_id": "int",
+    "gen": "int",
+    "root": "bytea",
+    "size": "bigint",
+    "state": "text",
+    "reason": "text",
+    "media_type": "text",
+}
+_EVENT_TYPES = {
+    "run_id": "uuid",
+    "seq": "bigint",
+    "event_id": "bytea",
+    "event_type": "text",
+    "writer": "int",
+    "sequence_no": "bigint",
+    "step_id": "uuid",
+    "time_ns": "bigint",
+    "digest": "bytea",
+    "body": "bytea",
+    "project_id": "int",
+}
+_END_TYPES = {
+    "run_id": "uuid",
+    "step_id": "uuid",
+    "end_seq": "bigint",
+    "end_ns": "bigint",
+    "status": "text",
+    "model": "text",
+    "error_class": "text",
+    "finish_reason": "text",
+    "tokens_in": "bigint",
+    "tokens_out": "bigint",
+    "cost_micro_usd": "bigint",
+    "attempts": "int",
+    "chunks": "int",
+    "flags": "int",
+}
+
+
+async def write_rows(driver: Driver, rows: Rows, *, project_id: int) -> None:
+    """Write everything but the runs themselves."""
+    await _insert_events(driver, rows.events, project_id=project_id)
+    await _insert_steps(driver, list(rows.steps.values()))
+    await _end_steps(driver, rows.ends)
+    await insert_artifacts(driver, rows.artifacts)
+
+
+async def insert_artifacts(driver: Driver, rows: Sequence[ArtifactRow]) -> None:
+    """Add artifacts; the first one of a (run, step, role) stays."""
+    if rows:
+        await driver.execute(_INSERT_ARTIFACTS, *_columns(rows, _ARTIFACT_TYPES))
+
+
+async def hold_events(
+    driver: Driver, held: Sequence[Incoming], *, project_id: int, now_ns: int
+) -> None:
+    """Keep events that wait for their predecessors."""
+    if not held:
+        return
+    await driver.execute(
+        """
+        insert into held_event
+          (run_id, writer, sequence_no, event_id, digest, body, project_id, received_ns)
+        select *, $7::int, $8::bigint
+        from unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[])
+        """,
+        [each.event.run_id for each in held],
+        [each.event.writer for each in held],
+        [each.event.sequence_no for each in held],
+        [each.id for each in held],
+        [each.digest for each in held],
+        [each.body for each in held],
+        project_id,
+        now_ns,
+    )
+
+
+async def release_events(driver: Driver, places: Sequence[tuple[str, int, int]]) -> None:
+    """Forget held events (run, writer, sequence_no) that have become part of their run."""
+    if not places:
+        return
+    runs, writers, numbers = zip(*places, strict=True)
+    await driver.execute(
+        """
+        delete from held_event
+        using unnest($1::uuid[], $2::int[], $3::bigint[]) as gone (run_id, writer, sequence_no)
+        where held_event.run_id = gone.run_id
+          and held_event.writer = gone.writer
+          and held_event.sequence_no = gone.sequence_no
+        """,
+        runs,
+        writers,
+        numbers,
+    )
+
+
+async def _insert_events(driver: Driver, placed: Sequence[Placed], *, project_id: int) -> None:
+    if not placed:
+        return
+    incoming = [each.incoming for each in placed]
+    await driver.execute(
+        _INSERT_EVENTS,
+        [each.event.run_id for each in incoming],
+        [each.seq for each in placed],
+        [each.id for each in incoming],
+        [event_type(each.event) for each in incoming],
+        [each.event.writer for each in incoming],
+        [each.event.sequence_no for each in incoming],
+        [step_of(each.event) for each in incoming],
+        [each.event.time_ns for each in incoming],
+        [each.digest for each in incoming],
+        [each.body for each in incoming],
+        [project_id] * len(placed),
+    )
+
+
+async def _insert_steps(driver: Driver, rows: Sequence[StepRow]) -> None:
+    if rows:
+        await driver.execute(_INSERT_STEPS, *_columns(rows, _STEP_TYPES))
+
+
+async def _end_steps(driver: Driver, ends: Sequence[StepEnd]) -> None:
+    """Close steps of earlier batches. Index: primary key of `step`."""
+    if ends:
+        runs = sorted({end.run_id for end in ends})
+        await driver.execute(_END_STEPS, *_columns(ends, _END_TYPES), runs)
+
+
+def _columns(rows: Sequence[object], types: dict[str, str]) -> list[tuple[object, ...]]:
+    return list(zip(*map(attrgetter(*types), rows), strict=True))
+
+
+def _unnest(types: dict[str, str]) -> str:
+    return ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types.values(), start=1))
+
+
+def _insert(table: str, types: dict[str, str], *, conflict: str = "") -> str:
+    columns = ", ".join(types)
+    return f"insert into {table} ({columns}) select * from unnest({_unnest(types)}) {conflict}"
+
+
+_INSERT_EVENTS = _insert("event", _EVENT_TYPES)
+_INSERT_STEPS = _insert("step", _STEP_TYPES, conflict="on conflict (run_id, step_id) do nothing")
+_INSERT_ARTIFACTS = _insert(
+    "artifact", _ARTIFACT_TYPES, conflict="on conflict (run_id, step_id, role) do nothing"
+)
+_END_STEPS = f"""
+update step
+set end_seq = ended.end_seq, end_ns = ended.end_ns, status = ended.status,
+  model = coalesce(ended.model, step.model), error_class = ended.error_class,
+  finish_reason = ended.finish_reason, tokens_in = ended.tokens_in,
+  tokens_out = ended.tokens_out, cost_micro_usd = ended.cost_micro_usd,
+  attempts = ended.attempts, chunks = ended.chunks, flags = step.flags & ~2 | ended.flags
+from unnest({_unnest(_END_TYPES)}) as ended ({", ".join(_END_TYPES)})
+where step.run_id = any (${len(_END_TYPES) + 1}::uuid[])
+  and step.run_id = ended.run_id
+  and step.step_id = ended.step_id
+  and step.end_seq is null
+"""

@@ -1,0 +1,22 @@
+"""The closed list of jobs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """What a worker can be asked to do."""
+
+    FINISH_RUN = "finish_run"
+    """Close what a finished run left open."""
+    CLOSE_GAPS = "close_gaps"
+    """Give up waiting for events that did not come within 30 s."""
+    PACK_RUN = "pack_run"
+    """Join the blocks of a finished run into packs."""
+    RETAIN = "retain"
+    """Delete what the retention of a project says, and collect its blocks."""
+    WATCH_RUNS = "watch_runs"
+    """Mark runs whose writer has vanished."""
+    SWEEP_BLOBS = "sweep_blobs"
+    """Delete blobs that no row has named for a day."""
