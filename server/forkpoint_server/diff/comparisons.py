@@ -1,0 +1,129 @@
+"""Comparisons of stored runs, computed once per pair of heads and kept for the next reader."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from uuid import UUID
+
+from forkpoint.content import ContentError, Digest, Value, decode, digest_from_text
+from forkpoint.diff.align import align
+from forkpoint.diff.classify import Load, needed_roots
+from forkpoint.diff.columns import RunColumns, StepRow
+from forkpoint.diff.deltas import step_delta
+from forkpoint.diff.report import Comparison, check_comparable, compare_runs
+from forkpoint.errors import DiffError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from forkpoint_server.artifacts.store import BlobStore
+from forkpoint_server.artifacts.trees import load_closure
+from forkpoint_server.db.engine import Database
+from forkpoint_server.diff.columns import load_columns
+from forkpoint_server.errors import BadRequest, LimitExceeded
+
+MOST_STEPS = 20_000
+"""Steps a side up to which a comparison is computed while the reader waits."""
+PAYLOAD_BUDGET = 64 * 1024 * 1024
+"""Bytes of blocks read to classify a comparison, and to open one delta."""
+KEPT_STEPS = 200_000
+"""Steps of all comparisons kept in memory; about 200 bytes each."""
+
+_Key = tuple[int, str, str, int, int]
+
+
+class Comparisons:
+    """The comparisons of one process, by project, runs and heads: none is ever stale."""
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._kept: OrderedDict[_Key, Comparison] = OrderedDict()
+
+    async def compare(self, project_id: int, a: UUID, b: UUID) -> Comparison:
+        """Compare two runs of a project.
+
+        Raises `NotFound` for a run that is absent or another project's, `BadRequest` with code
+        `not_comparable` when digests of the two mean different things, `LimitExceeded` beyond
+        20,000 steps a side.
+        """
+        async with self._database.reading(project_id) as connection:
+            left = await load_columns(connection, project_id, a)
+            right = await load_columns(connection, project_id, b)
+            key = (project_id, left.run_id, right.run_id, left.head, right.head)
+            kept = self._kept.get(key)
+            if kept is not None and (kept.a.sealed, kept.b.sealed) == (left.sealed, right.sealed):
+                self._kept.move_to_end(key)
+                return kept
+            comparison = await self._computed(connection, project_id, left, right)
+        self._keep(key, comparison)
+        return comparison
+
+    async def delta(self, project_id: int, left: StepRow, right: StepRow) -> dict[str, object]:
+        """Open one pair: what differs in prompt, parts, answer and numbers."""
+        roots = {*left.parts.values(), *right.parts.values()}
+        answers = {root for root in (left.answer, right.answer) if root is not None}
+        wanted = {
+            root
+            for root in roots | answers
+            if not (root in left.parts.values() and root in right.parts.values())
+        }
+        async with self._database.reading(project_id) as connection:
+            load = await self._loader(connection, project_id, wanted)
+        return await asyncio.to_thread(step_delta, left, right, load)
+
+    async def _computed(
+        self, connection: AsyncConnection, project_id: int, a: RunColumns, b: RunColumns
+    ) -> Comparison:
+        _check_size(a)
+        _check_size(b)
+        try:
+            check_comparable(a, b)
+        except DiffError as error:
+            raise BadRequest(error.message, code=error.code) from None
+        alignment = await asyncio.to_thread(align, a, b)
+        roots = await asyncio.to_thread(needed_roots, a, b, alignment)
+        load = await self._loader(connection, project_id, roots)
+        return await asyncio.to_thread(compare_runs, a, b, load, alignment)
+
+    async def _loader(
+        self, connection: AsyncConnection, project_id: int, roots: Collection[str]
+    ) -> Load:
+        digests = [digest_from_text(root) for root in roots]
+        blocks = await load_closure(
+            connection, project_id, digests, blobs=self._blobs, budget=PAYLOAD_BUDGET
+        )
+        return loader(blocks)
+
+    def _keep(self, key: _Key, comparison: Comparison) -> None:
+        self._kept[key] = comparison
+        total = sum(len(kept.rows) for kept in self._kept.values())
+        while total > KEPT_STEPS and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            total -= len(dropped.rows)
+
+
+def loader(blocks: Mapping[Digest, bytes]) -> Load:
+    """Values out of blocks in memory; a root whose blocks are not all there raises `KeyError`."""
+
+    def get(digests: Collection[Digest]) -> Mapping[Digest, bytes]:
+        return {digest: blocks[digest] for digest in digests if digest in blocks}
+
+    @lru_cache(maxsize=256)
+    def load(root: str) -> Value:
+        try:
+            return decode(digest_from_text(root), get)
+        except ContentError as error:
+            raise KeyError(root) from error
+
+    return load
+
+
+def _check_size(run: RunColumns) -> None:
+    if len(run.steps) > MOST_STEPS:
+        raise LimitExceeded(
+            "diff_steps",
+            MOST_STEPS,
+            f"run {run.run_id} has {len(run.steps)} steps; up to {MOST_STEPS} are compared at once",
+        )

@@ -1,0 +1,164 @@
+"""Comparisons of two runs as GraphQL types: the report, and its rows in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import strawberry
+from forkpoint.diff.classify import Row, counts
+from forkpoint.diff.columns import RunColumns, StepRow
+from forkpoint.diff.report import Comparison, to_report
+
+from forkpoint_server.errors import NotFound
+from forkpoint_server.graphql.context import Context, Info
+from forkpoint_server.graphql.guards import Needs
+from forkpoint_server.graphql.scalars import JSON
+from forkpoint_server.graphql.types.connection import Connection, connection_parts
+from forkpoint_server.graphql.types.nodes import Run, Step
+from forkpoint_server.query.pages import check_first, make_page, read_cursor
+from forkpoint_server.security.scopes import Scope
+
+META = Needs(Scope.READ_META)
+PAYLOAD = Needs(Scope.READ_PAYLOAD)
+
+
+@strawberry.type(description="One line of a comparison: a pair of steps, or a step of one side.")
+class DiffRow:
+    """Filled from the engine's row."""
+
+    comparison: strawberry.Private[Comparison]
+    row: strawberry.Private[Row]
+    index: int
+    name: str = strawberry.field(
+        name="class",
+        description="same, origin, intervention, propagated, absorbed, inserted, removed "
+        "or integrity",
+    )
+    sub: str | None = strawberry.field(
+        description="Finer class, e.g. sampling or external; null when there is none"
+    )
+    how: str = strawberry.field(description="Pass of the alignment that paired the steps")
+    parts: list[str] = strawberry.field(description="Input parts that differ; out: the answer")
+
+    @classmethod
+    def of(cls, comparison: Comparison, index: int) -> DiffRow:
+        """The row at an index of the comparison."""
+        row = comparison.rows[index]
+        return cls(
+            comparison=comparison,
+            row=row,
+            index=index,
+            name=row.name,
+            sub=row.sub,
+            how=row.how,
+            parts=list(row.parts),
+        )
+
+    @strawberry.field(extensions=[META], description="null when the step is only in B")
+    async def left(self, info: Info) -> Step | None:
+        """The step of A."""
+        return await _step(info.context, self.comparison.a, self.row.a)
+
+    @strawberry.field(extensions=[META], description="null when the step is only in A")
+    async def right(self, info: Info) -> Step | None:
+        """The step of B."""
+        return await _step(info.context, self.comparison.b, self.row.b)
+
+    @strawberry.field(
+        extensions=[PAYLOAD],
+        description="What differs within the pair, computed when asked for: prompt, parts, tools, "
+        "output, status, model, latency, tokens, cost, missing. Empty for a step of one side.",
+    )
+    async def delta(self, info: Info) -> JSON:
+        """Open the pair."""
+        if self.row.a is None or self.row.b is None:
+            return JSON({})
+        left: StepRow = self.comparison.a.steps[self.row.a]
+        right: StepRow = self.comparison.b.steps[self.row.b]
+        comparisons = info.context.services.comparisons
+        return JSON(await comparisons.delta(info.context.project_id, left, right))
+
+
+@strawberry.type(description="Two runs compared, step by step.")
+class DiffReport:
+    """Filled from the engine's comparison."""
+
+    comparison: strawberry.Private[Comparison]
+    verdict: str = strawberry.field(description="identical or different")
+    provisional: bool = strawberry.field(description="A run is still growing: ask again")
+    counts: JSON = strawberry.field(description="Rows by class")
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> DiffReport:
+        """The report of a comparison."""
+        return cls(
+            comparison=comparison,
+            verdict=comparison.verdict,
+            provisional=not (comparison.a.sealed and comparison.b.sealed),
+            counts=JSON(dict(counts(comparison.rows))),
+        )
+
+    @strawberry.field(extensions=[META])
+    async def a(self, info: Info) -> Run:
+        """The base."""
+        return await _run(info.context, self.comparison.a)
+
+    @strawberry.field(extensions=[META])
+    async def b(self, info: Info) -> Run:
+        """The other run."""
+        return await _run(info.context, self.comparison.b)
+
+    @strawberry.field(extensions=[META], description="null when nothing differs")
+    def first_divergence(self) -> DiffRow | None:
+        """The first row that no earlier one explains."""
+        first = self.comparison.first_divergence
+        return None if first is None else DiffRow.of(self.comparison, first)
+
+    @strawberry.field(extensions=[PAYLOAD], description="Format forkpoint.diff/1")
+    def report(self) -> JSON:
+        """The whole report without its rows."""
+        return JSON(to_report(self.comparison))
+
+    @strawberry.field(extensions=[META], description="Rows in B's order; `only` names classes")
+    def rows(
+        self, first: int = 50, after: str | None = None, only: list[str] | None = None
+    ) -> Connection[DiffRow]:
+        """A page of rows."""
+        check_first(first)
+        start = -1 if after is None else _index_in(after)
+        wanted = _wanted(self.comparison, only)
+        rest = [index for index in wanted if index > start][: first + 1]
+        page = make_page(rest, first=first, after=after, key=lambda index: [index])
+
+        async def count() -> int:
+            return len(wanted)
+
+        edges, nodes, page_info = connection_parts(
+            page, lambda index: DiffRow.of(self.comparison, index)
+        )
+        return Connection(edges=edges, nodes=nodes, page_info=page_info, count=count)
+
+
+def _wanted(comparison: Comparison, only: Sequence[str] | None) -> Sequence[int]:
+    if only is None:
+        return range(len(comparison.rows))
+    return [at for at, row in enumerate(comparison.rows) if row.name in only]
+
+
+def _index_in(cursor: str) -> int:
+    index = read_cursor(cursor, int)[0]
+    return index if isinstance(index, int) else -1
+
+
+async def _step(context: Context, run: RunColumns, at: int | None) -> Step | None:
+    if at is None:
+        return None
+    row = await context.loaders.steps.load((run.run_id, run.steps[at].seq))
+    return Step.of(row, context) if row else None
+
+
+async def _run(context: Context, run: RunColumns) -> Run:
+    row = await context.loaders.runs.load(run.run_id)
+    if row is None:
+        raise NotFound("run")
+    return Run.of(row, context)
