@@ -100,7 +100,7 @@ async def missing(
 async def insert(
     driver: Driver, project_id: int, *, epoch: Epoch, bodies: Mapping[Digest, bytes]
 ) -> int:
-    """Store blocks in digest order; the bytes of the bodies that were not there before.
+    """Store blocks in digest order; the bytes of the bodies that are new in this generation.
 
     A block that is there gets the newest generation, so the collector leaves it alone.
     """
@@ -118,8 +118,8 @@ async def insert(
           on conflict (project_id, digest) do update
           set gen = excluded.gen
           where block.gen < excluded.gen
-          returning size, xmax = 0 as fresh)
-        select coalesce(sum(size) filter (where fresh), 0)::bigint
+          returning size)
+        select coalesce(sum(size), 0)::bigint
         from written
         """,
         project_id,
