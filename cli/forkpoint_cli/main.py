@@ -13,6 +13,7 @@ from forkpoint_cli.client import Service
 from forkpoint_cli.commands.bundle import bundle
 from forkpoint_cli.commands.capture import capture
 from forkpoint_cli.commands.demo import demo
+from forkpoint_cli.commands.diff import diff
 from forkpoint_cli.commands.doctor import doctor
 from forkpoint_cli.commands.importing import import_runs
 from forkpoint_cli.commands.replay import replay
@@ -50,6 +51,7 @@ for command in (
     runs,
     import_runs,
     replay,
+    diff,
     bundle,
     token,
     doctor,

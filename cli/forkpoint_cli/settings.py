@@ -39,6 +39,10 @@ class Settings:
         """The cockpit's page of a run."""
         return f"{self.url}/runs/{run}"
 
+    def diff_url(self, a: str, b: str) -> str:
+        """The cockpit's page that compares two runs."""
+        return f"{self.url.rstrip('/')}/diff/{a}...{b}"
+
 
 def read_settings(
     environment: Mapping[str, str],

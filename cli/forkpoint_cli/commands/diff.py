@@ -1,0 +1,172 @@
+"""`forkpoint diff A B`: what differs between two runs, and where it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import click
+from rich.text import Text
+
+from forkpoint_cli.deltas import delta_lines
+from forkpoint_cli.errors import INCOMPARABLE, Refused
+from forkpoint_cli.names import resolve_run
+from forkpoint_cli.output import Column, Output, styled_kind
+from forkpoint_cli.session import Session, json_option, pass_session
+
+Fields = Mapping[str, object]
+DIFFERENT = 1
+PAGE = 200
+CLASS_STYLES = {
+    "same": "dim",
+    "origin": "bold red",
+    "intervention": "bold magenta",
+    "integrity": "bold red reverse",
+    "propagated": "yellow",
+    "absorbed": "green",
+    "inserted": "green",
+    "removed": "red",
+}
+CLASS_MARKS = {"same": "=", "inserted": "+", "removed": "-"}
+_STEP = "sequence kind name status key"
+_ROW = f"index class sub how parts left {{ {_STEP} }} right {{ {_STEP} }}"
+_DIFF = f"""
+query ($a: ID!, $b: ID!, $only: [String!], $after: String) {{
+  diff(a: $a, b: $b) {{
+    verdict provisional counts report
+    firstDivergence {{ {_ROW} delta }}
+    rows(first: {PAGE}, after: $after, only: $only) {{
+      totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {_ROW} }}
+    }}
+  }}
+}}
+"""
+_CHANGED = ["origin", "intervention", "integrity", "propagated", "absorbed", "inserted", "removed"]
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--all", "everything", is_flag=True, help="Show equal steps too.")
+@click.option("--metrics", is_flag=True, help="Let other token counts or cost count as different.")
+@json_option
+@pass_session
+def diff(session: Session, a: str, b: str, everything: bool, metrics: bool, as_json: bool) -> int:
+    """Compare two runs step by step.
+
+    Exits with 0 when all steps and the outcome are equal, 1 when they differ, 125 when the runs
+    cannot be compared.
+    """
+    runs = {"a": resolve_run(session.service, a), "b": resolve_run(session.service, b)}
+    found = read_diff(session, runs, only=None if everything else _CHANGED)
+    if as_json:
+        session.output.json(found["report"])
+    else:
+        _show(session, found, runs)
+    report = cast("Fields", found["report"])
+    same = found["verdict"] == "identical" and not (metrics and _other_totals(report))
+    return 0 if same else DIFFERENT
+
+
+def read_diff(
+    session: Session, runs: Mapping[str, str], *, only: Sequence[str] | None
+) -> dict[str, object]:
+    """The comparison of runs `a` and `b` with all its rows of the classes in `only`.
+
+    Raises `Refused` with exit code 125 when digests of the two runs mean different things.
+    """
+    rows: list[Fields] = []
+    after: str | None = None
+    while True:
+        try:
+            answer = session.service.ask(_DIFF, **runs, only=only, after=after)
+        except Refused as error:
+            raise _incomparable(error) from None
+        found = cast("Fields", answer["diff"])
+        page = cast("Fields", found["rows"])
+        rows += cast("Sequence[Fields]", page["nodes"])
+        info = cast("Fields", page["pageInfo"])
+        if not info["hasNextPage"]:
+            return {**found, "rows": rows}
+        after = str(info["endCursor"])
+
+
+def _incomparable(error: Refused) -> Refused:
+    if error.code == "not_comparable":
+        error.exit_code = INCOMPARABLE
+    return error
+
+
+def _show(session: Session, found: Fields, runs: Mapping[str, str]) -> None:
+    output = session.output
+    report = cast("Fields", found["report"])
+    counts = cast("Mapping[str, int]", found["counts"])
+    style = "bold green" if found["verdict"] == "identical" else "bold yellow"
+    tally = Text("  ").join(
+        Text(f"{name} {counts[name]}", style=CLASS_STYLES.get(name, ""))
+        for name in sorted(counts, key=_class_order)
+    )
+    output.say(Text(str(found["verdict"]), style=style), Text("   "), tally)
+    output.say(Text(session.settings.diff_url(runs["a"], runs["b"]), style="cyan"))
+    first = cast("Fields | None", found["firstDivergence"])
+    if first is not None:
+        _show_first(output, first)
+    output.say()
+    output.table(_COLUMNS, [_cells(row) for row in cast("Sequence[Fields]", found["rows"])])
+    for section in cast("Sequence[Fields]", report["missing"]):
+        where = f" at {section['step']}" if section.get("step") else ""
+        output.remark(f"not compared: {section['section']}{where} ({section['reason']})")
+    if found["provisional"]:
+        output.remark("a run is still being recorded: this comparison will change")
+
+
+def _show_first(output: Output, first: Fields) -> None:
+    step = cast("Fields", first["left"] or first["right"])
+    kind = str(first["class"]) + (f" ({first['sub']})" if first["sub"] else "")
+    output.say()
+    output.say(
+        Text("first divergence  ", style="bold"),
+        f"#{step['sequence']} ",
+        styled_kind(str(step["kind"])),
+        f" {step['name']}  ",
+        Text(kind, style=CLASS_STYLES.get(str(first["class"]), "")),
+    )
+    for line in delta_lines(cast("Fields", first["delta"])):
+        output.say(Text("  "), line)
+
+
+def _cells(row: Fields) -> list[str | Text]:
+    left, right = cast("Fields | None", row["left"]), cast("Fields | None", row["right"])
+    step = cast("Fields", left or right)
+    name = str(row["class"])
+    style = CLASS_STYLES.get(name, "")
+    return [
+        Text(CLASS_MARKS.get(name, "~"), style=style),
+        f"#{left['sequence']}" if left else "",
+        f"#{right['sequence']}" if right else "",
+        styled_kind(str(step["kind"])),
+        str(step["name"]),
+        Text(name + (f" ({row['sub']})" if row["sub"] else ""), style=style),
+        ", ".join(cast("Sequence[str]", row["parts"])),
+    ]
+
+
+def _class_order(name: str) -> int:
+    order = ["same", *_CHANGED]
+    return order.index(name) if name in order else len(order)
+
+
+def _other_totals(report: Fields) -> bool:
+    totals = cast("Mapping[str, Sequence[object]]", report["totals"])
+    return any(totals[name][0] != totals[name][1] for name in ("tokens", "costMicros"))
+
+
+_COLUMNS = [
+    Column(title=""),
+    Column(title="A", right=True),
+    Column(title="B", right=True),
+    Column(title="kind"),
+    Column(title="name", width=40),
+    Column(title="class"),
+    Column(title="differs in", style="dim"),
+]
