@@ -1,0 +1,125 @@
+"""The composition root: settings in, an ASGI application out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+from functools import partial
+
+import redis.asyncio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
+
+from forkpoint_server.db.engine import Database
+from forkpoint_server.endpoints.cockpit import Cockpit, cockpit_folder
+from forkpoint_server.endpoints.doorway import Doorway
+from forkpoint_server.endpoints.events import post_events
+from forkpoint_server.endpoints.graphql import post_graphql
+from forkpoint_server.endpoints.health import healthz, metrics, readyz
+from forkpoint_server.endpoints.requests import answering_refusals, error_response
+from forkpoint_server.endpoints.socket import SubscriptionSocket
+from forkpoint_server.errors import BadRequest, NotFound, ServerError
+from forkpoint_server.graphql.context import Services
+from forkpoint_server.graphql.schema import schema
+from forkpoint_server.live.listen import Listener
+from forkpoint_server.live.publish import Publisher, publisher_for
+from forkpoint_server.security.authentication import Authenticator
+from forkpoint_server.security.quotas import Rate
+from forkpoint_server.settings import Settings
+
+_CONNECT_S = 2.0
+
+
+class MethodNotAllowed(BadRequest):
+    """The route is served, but not under this method."""
+
+    status = 405
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The whole service. It connects when its lifespan begins."""
+    client = _redis(settings)
+    services = make_services(settings, client)
+    cockpit = Cockpit(cockpit_folder(settings.cockpit))
+    app = Starlette(
+        routes=_routes(services, cockpit),
+        lifespan=partial(_lifespan, services=services, client=client),
+        exception_handlers={HTTPException: _http_refusal},
+    )
+    app.state.services = services
+    app.state.redis = client
+    return Doorway(app, settings)
+
+
+def make_services(settings: Settings, client: redis.asyncio.Redis | None) -> Services:
+    """Everything that requests are served with; nothing connects yet."""
+    database = Database(settings.database_url)
+    limits = settings.limits
+    return Services(
+        settings=settings,
+        database=database,
+        authenticator=Authenticator(
+            database, settings, wall_ns=time.time_ns, steady_s=time.monotonic
+        ),
+        listener=Listener(client),
+        publisher=partial(_publisher, client),
+        clock=time.time_ns,
+        steady=time.monotonic,
+        event_rate=Rate(per_second=limits.events_per_second, burst=limits.events_per_second * 5),
+    )
+
+
+def _routes(services: Services, cockpit: Cockpit) -> list[BaseRoute]:
+    api = [
+        Route("/graphql", post_graphql, methods=["POST"]),
+        Route("/v1/events", answering_refusals(post_events), methods=["POST"]),
+        Route("/healthz", answering_refusals(healthz), methods=["GET"]),
+        Route("/readyz", answering_refusals(readyz), methods=["GET"]),
+        Route("/metrics", answering_refusals(metrics), methods=["GET"]),
+    ]
+    pages = [Route(path, answering_refusals(page)) for path, page in cockpit.pages()]
+    return [WebSocketRoute("/graphql", SubscriptionSocket(schema, services)), *api, *pages]
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(
+    app: Starlette, *, services: Services, client: redis.asyncio.Redis | None
+) -> AsyncGenerator[None]:
+    listening = asyncio.create_task(services.listener.run())
+    try:
+        yield
+    finally:
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+        if client:
+            await client.aclose()
+        await services.database.close()
+
+
+def _redis(settings: Settings) -> redis.asyncio.Redis | None:
+    if settings.redis_url is None:
+        return None
+    return redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        settings.redis_url, socket_timeout=None, socket_connect_timeout=_CONNECT_S
+    )
+
+
+def _publisher(client: redis.asyncio.Redis | None, project_id: int) -> Publisher:
+    return publisher_for(client, project_id)
+
+
+async def _http_refusal(request: Request, error: Exception) -> Response:
+    """What the router refuses: unknown routes and methods."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    refusals: dict[int, ServerError] = {
+        404: NotFound("page"),
+        405: MethodNotAllowed("this method is not served here"),
+    }
+    return error_response(refusals.get(status, BadRequest("this cannot be served")))

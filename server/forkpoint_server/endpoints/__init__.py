@@ -1,0 +1,1 @@
+"""The HTTP and WebSocket doors: they read requests, ask the rooms below, and write answers."""

@@ -1,0 +1,103 @@
+"""What all doors do with a request: find out who asks, read JSON, answer refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import orjson
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from forkpoint_server.errors import BadRequest, Forbidden, ServerError
+from forkpoint_server.graphql.context import Services
+from forkpoint_server.graphql.errors import refusal
+from forkpoint_server.security.authentication import Peer, bearer_of
+from forkpoint_server.security.hosts import is_loopback_peer, is_own_origin
+from forkpoint_server.security.principals import Principal
+
+_INTEGER_DIGITS = 40
+_TOO_LARGE = 10**_INTEGER_DIGITS
+"""Stands for whole numbers of more digits: no field takes it, and it costs nothing to read."""
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """The services of the process."""
+    return cast("Services", connection.app.state.services)
+
+
+def peer_of(connection: HTTPConnection) -> Peer:
+    """The other end, as the socket says."""
+    client = connection.client
+    address = client.host if client else ""
+    pair = (client.host, client.port) if client else None
+    return Peer(address=address, is_loopback=is_loopback_peer(pair) or client is None)
+
+
+async def authenticate(request: Request) -> Principal:
+    """Who asks. Without a token only pages of our own origin may: a browser sends it unasked."""
+    services = services_of(request)
+    bearer = bearer_of(request.headers.get("authorization"))
+    if bearer is None and not is_own_origin(request.headers, services.settings):
+        raise Forbidden("requests of other origins need a token")
+    return await services.authenticator.principal(bearer, peer_of(request))
+
+
+def answering_refusals(handler: Handler) -> Handler:
+    """The handler, with every exception written as `{"error": {...}}` and its status."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Exception as error:
+            return error_response(refusal(error))
+
+    return handle
+
+
+def error_response(error: ServerError) -> Response:
+    """A refusal as JSON, with Retry-After where waiting helps."""
+    shown: dict[str, object] = {**error.extensions, "message": error.message}
+    headers = {} if error.retry_after_s is None else {"retry-after": str(error.retry_after_s)}
+    if error.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return json_response({"error": shown}, status=error.status, headers=headers)
+
+
+def json_response(
+    value: object, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """An answer in JSON."""
+    return Response(
+        encode_json(value), status_code=status, headers=headers, media_type="application/json"
+    )
+
+
+def encode_json(value: object) -> str:
+    """JSON text. A value with a lone surrogate, which is no UTF-8, is written with escapes."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value, ensure_ascii=True)
+
+
+def read_json(body: bytes, *, what: str = "the body") -> object:
+    """A JSON value. What the fast reader refuses is read with the tolerant one of the standard
+    library, so that NaN, lone surrogates and huge numbers reach the check of the one event they
+    stand in and do not take its neighbours with them. Raises `BadRequest`.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(body, parse_int=_read_integer)
+    except (ValueError, RecursionError):
+        raise BadRequest(f"{what} is not JSON", field="body") from None
+
+
+def _read_integer(text: str) -> int:
+    return int(text) if len(text) <= _INTEGER_DIGITS else _TOO_LARGE

@@ -1,0 +1,81 @@
+"""What resolvers are given: who asks, the services of the process, and this operation's loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import strawberry
+
+from forkpoint_server.db.engine import Database
+from forkpoint_server.graphql.loaders import Loaders
+from forkpoint_server.live.listen import Listener
+from forkpoint_server.live.publish import Publisher
+from forkpoint_server.security.authentication import Authenticator
+from forkpoint_server.security.principals import Principal
+from forkpoint_server.security.quotas import Rate
+from forkpoint_server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What one process of the service is made of; `app.py` puts it together."""
+
+    settings: Settings
+    database: Database
+    authenticator: Authenticator
+    listener: Listener
+    publisher: Callable[[int], Publisher]
+    """The publisher of a project."""
+    clock: Callable[[], int]
+    """Wall clock in ns."""
+    steady: Callable[[], float]
+    """Clock for rates, in seconds."""
+    event_rate: Rate
+    """Events by token."""
+
+
+class Context:
+    """Of one operation over HTTP, or of one socket. Sockets carry subscriptions only."""
+
+    def __init__(
+        self, services: Services, principal: Principal | None, *, peer: str, is_socket: bool
+    ) -> None:
+        self.services = services
+        self.peer = peer
+        self.is_socket = is_socket
+        self.connection_params: object = None
+        self._principal = principal
+        self._loaders: Loaders | None = None
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks; on sockets known from `connection_init` on."""
+        if self._principal is None:
+            raise RuntimeError("the socket has not been initialised")
+        return self._principal
+
+    @property
+    def loaders(self) -> Loaders:
+        """The loaders of this operation; subscriptions must not use them, they never forget."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.services.database, self.principal.project_id)
+        return self._loaders
+
+    @property
+    def project_id(self) -> int:
+        """The one project this caller sees."""
+        return self.principal.project_id
+
+    def take_quota(self, events: int) -> None:
+        """Count events against the token; raises `RateLimited`. Loopback has no quota."""
+        if token_id := self.principal.token_id:
+            self.services.event_rate.take(token_id, events, now_s=self.services.steady())
+
+    def admit(self, principal: Principal) -> None:
+        """Set who is at the other end of a socket."""
+        self._principal = principal
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

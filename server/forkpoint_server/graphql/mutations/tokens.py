@@ -1,0 +1,103 @@
+"""Making and ending tokens."""
+
+from __future__ import annotations
+
+import secrets
+from enum import Enum
+
+import strawberry
+
+from forkpoint_server.errors import BadRequest
+from forkpoint_server.graphql.context import Info
+from forkpoint_server.graphql.guards import Needs
+from forkpoint_server.graphql.types.token import Token
+from forkpoint_server.security.scopes import Scope, read_scopes
+from forkpoint_server.security.tokens import (
+    DAY_NS,
+    DEFAULT_DAYS,
+    LONGEST_DAYS,
+    make_token,
+)
+from forkpoint_server.security.tokenstore import revoke_token, store_token
+
+ADMIN = Needs(Scope.ADMIN)
+NAME_LIMIT = 100
+
+
+@strawberry.enum(name="TokenKind", description="Who holds a token; it stands in its text.")
+class TokenKindName(Enum):
+    """A person, a service, or a single run."""
+
+    PAT = "pat"
+    SVC = "svc"
+    RUN = "run"
+
+
+@strawberry.input(description="Who gets a token and what for.")
+class CreateTokenInput:
+    """Scopes are those of the security guide; at most 365 days."""
+
+    name: str
+    scopes: list[str]
+    kind: TokenKindName = TokenKindName.PAT
+    expires_in_days: int = DEFAULT_DAYS
+
+
+@strawberry.type(description="The new token.")
+class CreateTokenPayload:
+    """`secret` is the whole text of the token. It is not stored and never shown again."""
+
+    token: Token
+    secret: str
+
+
+@strawberry.input(description="Which token to end.")
+class RevokeTokenInput:
+    """By its id, which is the part of its text before the secret."""
+
+    id: strawberry.ID
+
+
+@strawberry.type(description="The token that was ended.")
+class RevokeTokenPayload:
+    """Open sockets of the token close within a minute."""
+
+    token: Token
+
+
+@strawberry.type
+class TokenMutation:
+    """Part of the mutation type."""
+
+    @strawberry.mutation(extensions=[ADMIN])
+    async def create_token(self, info: Info, input: CreateTokenInput) -> CreateTokenPayload:
+        """Make a token of this project."""
+        context = info.context
+        if not 1 <= len(input.name) <= NAME_LIMIT or not input.name.isprintable():
+            raise BadRequest(f"`name` must have 1 to {NAME_LIMIT} characters", field="name")
+        if not 1 <= input.expires_in_days <= LONGEST_DAYS:
+            raise BadRequest(f"tokens live 1 to {LONGEST_DAYS} days", field="expiresInDays")
+        now_ns = context.services.clock()
+        token = make_token(input.kind.value, secrets.token_bytes(25))
+        async with context.services.database.transaction(context.project_id) as connection:
+            stored = await store_token(
+                connection,
+                context.project_id,
+                token,
+                name=input.name,
+                scopes=read_scopes(input.scopes),
+                now_ns=now_ns,
+                expires_ns=now_ns + input.expires_in_days * DAY_NS,
+            )
+        return CreateTokenPayload(token=Token.of(stored), secret=token.text)
+
+    @strawberry.mutation(extensions=[ADMIN])
+    async def revoke_token(self, info: Info, input: RevokeTokenInput) -> RevokeTokenPayload:
+        """End a token now."""
+        context = info.context
+        async with context.services.database.transaction(context.project_id) as connection:
+            stored = await revoke_token(
+                connection, context.project_id, input.id, now_ns=context.services.clock()
+            )
+        context.services.authenticator.forget(stored.token_id)
+        return RevokeTokenPayload(token=Token.of(stored))

@@ -1,0 +1,44 @@
+"""The schema, put together from parts: whoever adds root fields adds its part to a list here."""
+
+from __future__ import annotations
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+from strawberry.types.execution import ExecutionContext
+
+from forkpoint_server.graphql.errors import present
+from forkpoint_server.graphql.gate import Documents, Gate
+from forkpoint_server.graphql.mutations.ingestion import IngestionMutation
+from forkpoint_server.graphql.mutations.tokens import TokenMutation
+from forkpoint_server.graphql.queries import CoreQuery
+from forkpoint_server.graphql.scalars import SCALARS
+from forkpoint_server.graphql.subscriptions.runevents import RunEventsSubscription
+from forkpoint_server.graphql.subscriptions.runschanged import RunsChangedSubscription
+
+QUERIES: tuple[type, ...] = (CoreQuery,)
+MUTATIONS: tuple[type, ...] = (IngestionMutation, TokenMutation)
+SUBSCRIPTIONS: tuple[type, ...] = (RunEventsSubscription, RunsChangedSubscription)
+
+
+class Schema(strawberry.Schema):
+    """Answers refusals with their code, and everything unexpected with an error id."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Make each error presentable; runs before any answer is written."""
+        for error in errors:
+            present(error)
+
+
+_documents = Documents()
+
+schema = Schema(
+    query=merge_types("Query", QUERIES),
+    mutation=merge_types("Mutation", MUTATIONS),
+    subscription=merge_types("Subscription", SUBSCRIPTIONS),
+    config=StrawberryConfig(disable_field_suggestions=True, scalar_map=dict(SCALARS)),
+    extensions=[lambda: Gate(_documents)],
+)

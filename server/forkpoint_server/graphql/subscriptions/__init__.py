@@ -1,0 +1,1 @@
+"""Subscriptions: pages read from Postgres whenever a wake-up or a poll says so."""

@@ -1,0 +1,92 @@
+"""Following one run: each later event once, in order, whatever happens to Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import cast
+
+import strawberry
+
+from forkpoint_server import telemetry
+from forkpoint_server.errors import NotFound
+from forkpoint_server.graphql.context import Context, Info
+from forkpoint_server.graphql.guards import Needs
+from forkpoint_server.graphql.scalars import JSON, BigInt
+from forkpoint_server.graphql.types.enums import RunStatus
+from forkpoint_server.graphql.types.feed import RunEventBatch
+from forkpoint_server.live.topics import run_topic
+from forkpoint_server.query.digests import read_run_id
+from forkpoint_server.query.feed import FEED_ROWS, Standing, feed_page, standing
+from forkpoint_server.security.scopes import Scope
+
+BEGINNING = BigInt(-1)
+BETWEEN_S = 0.1
+"""Least seconds between two messages that are not full: at most 10 a second."""
+
+
+@strawberry.type
+class RunEventsSubscription:
+    """Part of the subscription type."""
+
+    @strawberry.subscription(extensions=[Needs(Scope.READ_META)])
+    async def run_events(
+        self, info: Info, run_id: strawberry.ID, after: BigInt = BEGINNING
+    ) -> AsyncGenerator[RunEventBatch, None]:
+        """Each event after `after` once, in order of seq; completes when the run is over."""
+        with telemetry.subscriptions.labels(field="runEvents").track_inprogress():
+            async for batch in follow(info.context, run_id, after=after):
+                telemetry.live_messages.labels(field="runEvents").inc()
+                yield batch
+
+
+async def follow(context: Context, run_id: str, *, after: int) -> AsyncGenerator[RunEventBatch]:
+    """Batches of a run. The topic is followed before the first page is read: nothing is missed."""
+    stored_id = read_run_id(run_id)
+    if stored_id is None:
+        raise NotFound("run")
+    seen, told = after, None
+    async with context.services.listener.subscribed(run_topic(stored_id)) as signal:
+        while True:
+            # what rang before this look is covered by it
+            signal.take()
+            stand, events = await _look(context, stored_id, after=seen)
+            is_over = stand.finished and seen + len(events) >= stand.head
+            if events or is_over or told != stand.status:
+                batch = _batch(stand, events, after=seen, is_over=is_over)
+                seen, told = batch.to_seq, stand.status
+                yield batch
+            if is_over:
+                return
+            if len(events) < FEED_ROWS:
+                await asyncio.sleep(BETWEEN_S)
+                await signal.wait()
+
+
+async def _look(
+    context: Context, run_id: str, *, after: int
+) -> tuple[Standing, Sequence[Mapping[str, object]]]:
+    """Where the run stands, then what came: so a finished run's last page is complete."""
+    project_id = context.project_id
+    async with context.services.database.reading(project_id) as connection:
+        stand = await standing(connection, project_id, run_id)
+        if stand is None:
+            raise NotFound("run")
+        if stand.head <= after:
+            return stand, []
+        return stand, await feed_page(connection, project_id, run_id, after=after)
+
+
+def _batch(
+    stand: Standing, events: Sequence[Mapping[str, object]], *, after: int, is_over: bool
+) -> RunEventBatch:
+    last = cast("int", events[-1]["seq"]) if events else max(after, -1)
+    # the status that ends the stream is told with the last events, not before them
+    status = stand.status if is_over or not stand.finished else RunStatus.RUNNING
+    return RunEventBatch(
+        from_seq=BigInt(after + 1),
+        to_seq=BigInt(last),
+        head=BigInt(stand.head),
+        status=RunStatus(status),
+        events=JSON(events),
+    )

@@ -1,0 +1,257 @@
+"""Run and Step with all that can be reached from them; in one module, because they meet in both."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import strawberry
+
+from forkpoint_server.errors import BadRequest, NotFound
+from forkpoint_server.graphql.context import Context, Info
+from forkpoint_server.graphql.guards import Needs
+from forkpoint_server.graphql.scalars import BigInt
+from forkpoint_server.graphql.types.artifact import Artifact, Part, artifacts_of, attached, parts_of
+from forkpoint_server.graphql.types.connection import Connection, connection_parts
+from forkpoint_server.graphql.types.event import EventNode, event_connection
+from forkpoint_server.graphql.types.inputs import StepFilterInput
+from forkpoint_server.graphql.types.recording import RecordingPage, recording_page
+from forkpoint_server.graphql.types.runfields import RunFields
+from forkpoint_server.graphql.types.stepfields import StepFields
+from forkpoint_server.query import children, runs, steps
+from forkpoint_server.query.artifacts import RUN_ITSELF
+from forkpoint_server.query.pages import Page, check_first, make_page, read_cursor
+from forkpoint_server.query.runfilter import RunFilter
+from forkpoint_server.security.scopes import Scope
+
+BEGINNING = BigInt(-1)
+META = Needs(Scope.READ_META)
+PAYLOAD = Needs(Scope.READ_PAYLOAD)
+
+
+@strawberry.type(description="One captured call of a run. Its number is `sequence`.")
+class Step(StepFields):
+    """A step and its neighbours."""
+
+    @strawberry.field(extensions=[META])
+    async def run(self, info: Info) -> Run:
+        """The run it belongs to."""
+        row = await info.context.loaders.runs.load(self.row.run_id)
+        if row is None:
+            raise NotFound("run")
+        return Run.of(row, info.context)
+
+    @strawberry.field(extensions=[META], description="null at the top, or when it was lost")
+    async def parent(self, info: Info) -> Step | None:
+        """The step in whose scope it was called."""
+        if self.row.parent_seq is None:
+            return None
+        row = await info.context.loaders.steps.load((self.row.run_id, self.row.parent_seq))
+        return Step.of(row, info.context) if row else None
+
+    @strawberry.field(extensions=[META])
+    async def children(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[Step]:
+        """Steps directly below, by number."""
+        check_first(first)
+        context, row = info.context, self.row
+        start = -1 if after is None else _number_in(after)
+        below = await context.loaders.children(first=first, after=start).load(
+            (row.run_id, row.step_id)
+        )
+        page = make_page(below, first=first, after=after, key=lambda step: [step.seq])
+
+        async def count() -> int:
+            async with context.services.database.reading(context.project_id) as connection:
+                return await children.count_children(
+                    connection, context.project_id, row.run_id, row.step_id
+                )
+
+        return step_connection(page, context, count)
+
+    @strawberry.field(extensions=[META])
+    async def parts(self, info: Info) -> list[Part]:
+        """The input parts, which make the signature."""
+        return parts_of(await artifacts_of(info, self.row.run_id, self.row.step_id))
+
+    @strawberry.field(extensions=[META])
+    async def artifacts(self, info: Info) -> list[Artifact]:
+        """Everything recorded with the step, by role."""
+        return await artifacts_of(info, self.row.run_id, self.row.step_id)
+
+    @strawberry.field(extensions=[META], description="null when there is none of that role")
+    async def artifact(self, info: Info, role: str) -> Artifact | None:
+        """One of them."""
+        found = await artifacts_of(info, self.row.run_id, self.row.step_id)
+        return next((artifact for artifact in found if artifact.role == role), None)
+
+    @strawberry.field(extensions=[META], description="null when it is the first of its scope")
+    async def previous_same_scope(self, info: Info) -> Step | None:
+        """This scope's last model step before this one."""
+        context = info.context
+        async with context.services.database.reading(context.project_id) as connection:
+            row = await steps.previous_same_scope(connection, context.project_id, self.row)
+        return Step.of(row, context) if row else None
+
+
+@strawberry.type(description="Where a replay or fork comes from.")
+class RunOrigin:
+    """Filled from the row of the run."""
+
+    run_id: strawberry.ID
+    session: strawberry.ID
+    kind: str
+    cut_key: str | None = strawberry.field(description="null for a replay without a cut")
+    cut_side: str | None = strawberry.field(description="before or after; null without a cut")
+    edits: Artifact | None = strawberry.field(description="null when nothing was edited")
+    policy: Artifact | None = strawberry.field(description="null for the default policy")
+
+    @strawberry.field(extensions=[META], description="null when it was deleted")
+    async def run(self, info: Info) -> Run | None:
+        """The recording."""
+        row = await info.context.loaders.runs.load(self.run_id)
+        return Run.of(row, info.context) if row else None
+
+
+@strawberry.type(description="One execution of an agent.")
+class Run(RunFields):
+    """A run and all that happened in it."""
+
+    @strawberry.field(description="null for recordings")
+    def origin(self, info: Info) -> RunOrigin | None:
+        """Where a replay or fork comes from."""
+        row = self.row
+        if row.parent_run_id is None:
+            return None
+        context = info.context
+        return RunOrigin(
+            run_id=strawberry.ID(row.parent_run_id),
+            session=strawberry.ID(row.session_id or ""),
+            kind=row.origin_kind or "replay",
+            cut_key=row.cut_key,
+            cut_side=row.cut_side,
+            edits=attached(row.run_id, "edits", row.edits_root, context),
+            policy=attached(row.run_id, "policy", row.policy_root, context),
+        )
+
+    @strawberry.field
+    def capabilities(self) -> list[str]:
+        """Executors that can replay it here."""
+        whole = self.row.finished and "incomplete" not in self.row.health
+        return ["host"] if whole and self.row.identity == "recorded" else []
+
+    @strawberry.field(extensions=[META])
+    async def forks(self, info: Info, first: int = 50, after: str | None = None) -> Connection[Run]:
+        """Replays and forks of this run, newest first."""
+        check_first(first)
+        where = RunFilter(fork_of=self.row.run_id)
+        context = info.context
+        if after is None:
+            found = await context.loaders.forks(first=first).load(self.row.run_id)
+            page = make_page(
+                found, first=first, after=None, key=lambda run: [run.started_ns, run.run_id]
+            )
+        else:
+            async with context.services.database.reading(context.project_id) as connection:
+                page = await runs.runs_page(
+                    connection, context.project_id, first=first, after=after, filter=where
+                )
+        return run_connection(page, context, where)
+
+    @strawberry.field(extensions=[META])
+    async def artifacts(self, info: Info) -> list[Artifact]:
+        """What hangs on the run itself, by role."""
+        return await artifacts_of(info, self.row.run_id, RUN_ITSELF)
+
+    @strawberry.field(extensions=[META], description="null when there is none of that role")
+    async def artifact(self, info: Info, role: str) -> Artifact | None:
+        """One of them."""
+        found = await artifacts_of(info, self.row.run_id, RUN_ITSELF)
+        return next((artifact for artifact in found if artifact.role == role), None)
+
+    @strawberry.field(extensions=[META])
+    async def steps(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        filter: StepFilterInput | None = None,
+    ) -> Connection[Step]:
+        """Steps by number."""
+        context, run_id = info.context, self.row.run_id
+        where = filter.read() if filter else None
+        async with context.services.database.reading(context.project_id) as connection:
+            page = await steps.steps_page(
+                connection, context.project_id, run_id, first=first, after=after, filter=where
+            )
+
+        async def count() -> int:
+            async with context.services.database.reading(context.project_id) as connection:
+                return await steps.count_steps(connection, context.project_id, run_id, where)
+
+        return step_connection(page, context, count)
+
+    @strawberry.field(extensions=[META], description="null when there is no such step")
+    async def step(
+        self, info: Info, sequence: BigInt | None = None, key: str | None = None
+    ) -> Step | None:
+        """One step, by its number or by its call key."""
+        if (sequence is None) == (key is None):
+            raise BadRequest("give either `sequence` or `key`", field="sequence")
+        if sequence is not None:
+            row = await info.context.loaders.steps.load((self.row.run_id, sequence))
+        else:
+            context = info.context
+            async with context.services.database.reading(context.project_id) as connection:
+                row = await steps.step_by_key(
+                    connection, context.project_id, self.row.run_id, key or ""
+                )
+        return Step.of(row, info.context) if row else None
+
+    @strawberry.field(extensions=[META], description="null while the run has no step")
+    async def opening_step(self, info: Info) -> Step | None:
+        """First divergence, else first error, else the last step."""
+        context = info.context
+        async with context.services.database.reading(context.project_id) as connection:
+            row = await steps.opening_step(connection, context.project_id, self.row.run_id)
+        return Step.of(row, context) if row else None
+
+    @strawberry.field(extensions=[PAYLOAD])
+    async def events(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[EventNode]:
+        """Events as they were received, by seq."""
+        return await event_connection(info, self.row, first=first, after=after)
+
+    @strawberry.field(extensions=[PAYLOAD])
+    async def recording(
+        self, info: Info, after: BigInt = BEGINNING, first: int = 500
+    ) -> RecordingPage:
+        """Everything a replay needs, in pages of events with the blocks of clean artifacts."""
+        return await recording_page(info, self.row.run_id, after=after, first=first)
+
+
+def step_connection(
+    page: Page[steps.StepRow], context: Context, count: Callable[[], Awaitable[int]]
+) -> Connection[Step]:
+    """A connection of steps."""
+    edges, nodes, page_info = connection_parts(page, lambda row: Step.of(row, context))
+    return Connection(edges=edges, nodes=nodes, page_info=page_info, count=count)
+
+
+def run_connection(
+    page: Page[runs.RunRow], context: Context, where: RunFilter | None
+) -> Connection[Run]:
+    """A connection of runs, counted under the same filter."""
+
+    async def count() -> int:
+        async with context.services.database.reading(context.project_id) as connection:
+            return await runs.count_runs(connection, context.project_id, where)
+
+    edges, nodes, page_info = connection_parts(page, lambda row: Run.of(row, context))
+    return Connection(edges=edges, nodes=nodes, page_info=page_info, count=count)
+
+
+def _number_in(cursor: str) -> int:
+    number = read_cursor(cursor, int)[0]
+    return number if isinstance(number, int) else -1

@@ -1,0 +1,46 @@
+"""The project and what it is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib.metadata import version
+
+import orjson
+import strawberry
+from sqlalchemy import text
+
+from forkpoint_server.errors import NotFound
+from forkpoint_server.graphql.context import Info
+from forkpoint_server.graphql.scalars import JSON
+
+
+@strawberry.type(description="The tenant that everything belongs to.")
+class Project:
+    """`retention` holds {days}; `limits` the bounds of requests; `version` is the server's."""
+
+    id: strawberry.ID
+    name: str
+    retention: JSON
+    limits: JSON
+    version: str
+
+
+async def project_of(info: Info) -> Project:
+    """The project of the caller."""
+    context = info.context
+    async with context.services.database.reading(context.project_id) as connection:
+        rows = await connection.execute(
+            text("select name, settings::text from project where project_id = :project_id"),
+            {"project_id": context.project_id},
+        )
+        row = rows.first()
+    if row is None:
+        raise NotFound("project")
+    settings = orjson.loads(row[1])
+    return Project(
+        id=strawberry.ID(str(context.project_id)),
+        name=row[0],
+        retention=JSON(settings.get("retention", {"days": None})),
+        limits=JSON(dataclasses.asdict(context.services.settings.limits)),
+        version=version("forkpoint-server"),
+    )
