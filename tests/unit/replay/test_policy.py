@@ -127,7 +127,7 @@ def test_a_policy_nested_too_deep_is_refused():
 def test_a_template_takes_values_from_the_call():
     tape = Tape()
     tape.tool("search_web", "a", 1)
-    player = Player(tape.recording(), kind="fork", policy={k: v for k, v in FORK.items()})
+    player = Player(tape.recording(), kind="fork", policy=FORK)
 
     made = player.served(Kind.TOOL, "search_web", {"args": {"query": "new"}}).output
 
