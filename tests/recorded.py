@@ -17,6 +17,7 @@ from serving import Service
 
 BEGIN_NS = 1_790_000_000_000_000_000
 STEP_NS = 1_000_000
+RULESET = "0123456789abcdef"
 
 START = """mutation($r: JSON!, $b: JSON) { startRun(input: {record: $r, blocks: $b}) {
     run { id status } created missing } }"""
@@ -35,7 +36,7 @@ class Recording:
     run_id: str = field(default_factory=lambda: ids.run_id(BEGIN_NS, os.urandom(10)))
     events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     blocks: dict[bytes, str] = field(default_factory=dict[bytes, str])
-    start: dict[str, Any] = field(default_factory=dict[str, Any])
+    start: dict[str, Any] = field(default_factory=lambda: {"ruleset_id": RULESET})
 
     def __post_init__(self) -> None:
         record = RunStart(run_id=self.run_id, name=self.name, started_ns=BEGIN_NS, **self.start)

@@ -17,7 +17,7 @@ async def load_closure(
 ) -> dict[bytes, bytes]:
     """Bodies by digest; raises `LimitExceeded` when they are more than `budget` bytes."""
     found: dict[bytes, bytes] = {}
-    wanted = set(roots)
+    wanted: set[bytes] = set(roots)
     total = 0
     while wanted:
         rows = await connection.execute(
@@ -28,7 +28,7 @@ async def load_closure(
             """),
             {"project_id": project_id, "digests": sorted(wanted)},
         )
-        wanted = set()
+        wanted = set[bytes]()
         for digest, codec, stored in rows:
             body = zstandard.decompress(stored) if codec else bytes(stored)
             total += len(body)
