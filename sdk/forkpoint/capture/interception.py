@@ -1,8 +1,8 @@
 """The seam between the recorder and a replay: what a replay is asked, and what it may answer.
 
 The recorder asks an installed `Interceptor` before each call and obeys. The calls of one run come
-from many threads: implementations are thread-safe, and `begin` may block its caller (the completion
-gate waits there), never anyone else. `Interceptor.finish` is called once, after the last call.
+from many threads: implementations are thread-safe. `begin` may make a caller wait only in a thread
+without a running event loop. `Interceptor.finish` is called once, after the last call.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from forkpoint.content.store import MemoryBlocks
 from forkpoint.events.kinds import Effect, Kind, Verdict
 from forkpoint.events.model import Origin, ReplayInfo, StepEnded
 
@@ -18,7 +19,7 @@ from forkpoint.events.model import Origin, ReplayInfo, StepEnded
 class Diverged(BaseException):
     """A replayed run asks for something its recording does not hold, and the policy says halt.
 
-    A BaseException, because agents write `except Exception`; `reason` is a code of the replay guide.
+    A BaseException, because agents write `except Exception`; `reason`: a code of the replay guide.
     """
 
     def __init__(self, message: str, *, key: str, reason: str) -> None:
@@ -28,7 +29,7 @@ class Diverged(BaseException):
 
 
 class Breach(BaseException):
-    """A replayed run tried to reach the outside world; the run is tainted even if this is caught."""
+    """A replayed run reached for the outside world; catching this does not untaint the run."""
 
     def __init__(self, message: str, *, guard: str) -> None:
         super().__init__(message)
@@ -57,13 +58,15 @@ class CallView:
     delta: str | None
     value: Callable[[str], object]
     """The redacted value of a part, decoded when asked for; KeyError for a part it has not."""
+    intent: tuple[str, ...] = ()
+    """Arguments a tool declares as its intent: two calls equal in them do the same thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a recorded call ended, ready to be handed over again.
 
-    `output` has its shape restored (key order, `1.0`); `error` is the value of the `error` artifact;
+    `output` has its shape restored (key order, `1.0`); `error` is the `error` artifact's value;
     `chunks` that of the `chunks` artifact, of streams only.
     """
 
@@ -107,6 +110,11 @@ class Interceptor(Protocol):
         ...
 
     @property
+    def blocks(self) -> MemoryBlocks:
+        """Blocks of the edits and the policy that `origin` names."""
+        ...
+
+    @property
     def run_id(self) -> str | None:
         """Id the new run must have (given by whoever asked for the session); None for any."""
         ...
@@ -117,6 +125,10 @@ class Interceptor(Protocol):
 
     def end(self, call: CallView, *, output: str | None, status: str) -> None:
         """A live or served call is over: root of its output if it has one, and its status."""
+        ...
+
+    def spend(self, call: CallView, *, tokens: int, cost_micro_usd: int) -> None:
+        """What a live call reported to have used, for the budgets."""
         ...
 
     def finish(self, *, status: str, output: str | None) -> ReplayResult:

@@ -1,0 +1,313 @@
+"""One call from its beginning to its end, for whoever wraps it: decorators and integrations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import time_ns
+
+from forkpoint.capture.failures import class_name, describe, is_cancellation
+from forkpoint.capture.interception import (
+    Breach,
+    CallView,
+    Diverged,
+    Interceptor,
+    Outcome,
+    Served,
+)
+from forkpoint.capture.items import (
+    NO_NUMBERS,
+    Attempted,
+    Numbers,
+    Payload,
+    Status,
+    StepBegun,
+    StepOver,
+    Streamed,
+    Withheld,
+)
+from forkpoint.capture.runs import Run
+from forkpoint.capture.snapshots import taken
+from forkpoint.capture.strands import Frame, Scope, current
+from forkpoint.errors import CaptureError
+from forkpoint.events.kinds import Effect, Kind, Match, Mode
+from forkpoint.events.model import ReplayInfo, StepEnded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is known of a call before it has arguments."""
+
+    kind: Kind
+    name: str
+    effect: Effect | None = None
+    codec: str | None = None
+    subtype: str | None = None
+    intent: tuple[str, ...] = ()
+
+
+class Call:
+    """A call in progress. `served`, if not None, is its answer: the body must not run."""
+
+    __slots__ = (
+        "_began_ns",
+        "_mark",
+        "_outer",
+        "_over",
+        "_run",
+        "_view",
+        "begun",
+        "frame",
+        "served",
+    )
+
+    def __init__(self, run: Run, begun: StepBegun, outer: Scope, mark: int) -> None:
+        self.begun = begun
+        self.frame = Frame(run, Scope(begun.key, begun.strand), begun.key)
+        self.served: Outcome | None = None
+        self._run = run
+        self._outer = outer
+        self._mark = mark
+        self._view: CallView | None = None
+        self._over = False
+        self._began_ns = begun.time_ns
+
+    def offset_ms(self) -> int:
+        """Milliseconds since the call began."""
+        return (time_ns() - self._began_ns) // 1_000_000
+
+    def attempted(
+        self, number: int, *, error_class: str | None = None, http_status: int | None = None
+    ) -> None:
+        """Record one try of a call that its client library repeats."""
+        self._run.submit(
+            Attempted(
+                key=self.begun.key,
+                number=number,
+                time_ns=time_ns(),
+                error_class=error_class,
+                http_status=http_status,
+            )
+        )
+
+    def finish(
+        self, output: object, *, streamed: Streamed | None = None, numbers: Numbers = NO_NUMBERS
+    ) -> None:
+        """The call came back with a value."""
+        self._end("ok", output=taken(output), streamed=streamed, numbers=numbers)
+
+    def fail(
+        self,
+        error: BaseException,
+        *,
+        output: Payload | None = None,
+        streamed: Streamed | None = None,
+        numbers: Numbers = NO_NUMBERS,
+    ) -> None:
+        """The call raised; a broken stream still has what came before."""
+        self._end(
+            "cancelled" if is_cancellation(error) else "error",
+            output=output,
+            error=_described(error),
+            error_class=class_name(error),
+            streamed=streamed,
+            numbers=numbers,
+        )
+
+    def repeat(self, outcome: Outcome, *, streamed: Streamed | None = None) -> None:
+        """The call was served: its end repeats what was recorded."""
+        ended = outcome.ended
+        failed = outcome.error is not None
+        self._end(
+            outcome.status,
+            output=None if failed and outcome.output is None else taken(outcome.output),
+            error=taken(outcome.error) if failed else None,
+            error_class=ended.error_class if ended else None,
+            streamed=streamed,
+            repeats=ended,
+        )
+
+    def _end(
+        self,
+        status: Status,
+        *,
+        output: Payload | None = None,
+        error: Payload | None = None,
+        error_class: str | None = None,
+        streamed: Streamed | None = None,
+        numbers: Numbers = NO_NUMBERS,
+        repeats: StepEnded | None = None,
+    ) -> None:
+        if self._over:
+            return
+        self._over = True
+        self._outer.end(self._mark)
+        over = StepOver(
+            key=self.begun.key,
+            strand=self.begun.strand,
+            status=status,
+            time_ns=time_ns(),
+            output=output,
+            error=error,
+            error_class=error_class,
+            streamed=streamed,
+            numbers=numbers,
+            repeats=repeats,
+        )
+        run = self._run
+        try:
+            if run.interceptor is None:
+                run.recorder.submit(run, over)
+            elif self._view is not None:
+                self._end_replayed(run, run.interceptor, over, self._view)
+        except Exception as broken:  # a bug of ours: the host has its answer and goes on
+            run.recorder.counters.add("internal_errors")
+            _refuse(run, broken)
+
+    def _end_replayed(
+        self, run: Run, interceptor: Interceptor, over: StepOver, view: CallView
+    ) -> None:
+        with run.writer.lock:
+            refs = run.writer.end_step(over)
+        root = next((ref.root for ref in refs if ref.role == "output"), None)
+        if self.served is None:
+            used = over.numbers
+            tokens = (used.tokens_in or 0) + (used.tokens_out or 0)
+            interceptor.spend(view, tokens=tokens, cost_micro_usd=used.cost_micro_usd or 0)
+        interceptor.end(view, output=root, status=over.status)
+
+    def decide(self, interceptor: Interceptor, target: Target) -> None:
+        """Sign the call, ask the replay, and record what it decided before anything acts."""
+        writer, begun = self._run.writer, self.begun
+        with writer.lock:
+            signed = writer.sign(begun)
+        view = CallView(
+            kind=begun.kind,
+            name=begun.name,
+            scope=begun.scope,
+            key=begun.key,
+            strand=begun.strand,
+            site=begun.site,
+            effect=begun.effect,
+            codec=begun.codec,
+            parts=signed.parts,
+            signature=signed.signature,
+            delta=signed.delta,
+            value=partial(_value, self._run, begun.parts),
+            intent=target.intent,
+        )
+        try:
+            decision = interceptor.begin(view)
+        except (Diverged, Breach) as stop:
+            reason = stop.reason if isinstance(stop, Diverged) else stop.guard
+            origin = interceptor.origin
+            info = ReplayInfo(
+                session=origin.session, mode=Mode.EXACT, match=Match.NONE, divergence=reason
+            )
+            with writer.lock:
+                writer.begin_step(begun, signed, info)
+            self.fail(stop)
+            raise
+        with writer.lock:
+            writer.begin_step(begun, signed, decision.replay)
+        self._view = view
+        if isinstance(decision, Served):
+            self.served = decision.outcome
+
+
+def begin(
+    frame: Frame,
+    target: Target,
+    parts: Mapping[str, object],
+    *,
+    site: str | None = None,
+    model: str | None = None,
+) -> Call | None:
+    """Open a call; None if our own failure means that it runs unrecorded.
+
+    Raises `Diverged` in a replay, `CaptureError` under `fail=closed`, and nothing else.
+    """
+    run = frame.run
+    try:
+        run.recorder.check()
+        call = _opened(frame, target, parts, site=site, model=model)
+        if run.interceptor is None:
+            run.recorder.submit(run, call.begun)
+        else:
+            call.decide(run.interceptor, target)
+    except CaptureError:
+        raise
+    except Exception as error:  # a bug of ours: the host goes on, unless it must not act
+        run.recorder.counters.add("internal_errors")
+        _refuse(run, error)
+        return None
+    return call
+
+
+def frame_now() -> Frame | None:
+    """The frame of this context; None outside a run, which is counted by its caller."""
+    frame = current.get()
+    return None if frame is None or frame.run.over else frame
+
+
+def _opened(
+    frame: Frame,
+    target: Target,
+    parts: Mapping[str, object],
+    *,
+    site: str | None,
+    model: str | None,
+) -> Call:
+    payloads = {part: taken(value) for part, value in parts.items()}
+    _check_payloads(frame.run, payloads)
+    scope = frame.scope
+    key, contended, mark = scope.begin()
+    begun = StepBegun(
+        kind=target.kind,
+        name=target.name,
+        scope=scope.text,
+        key=key,
+        strand=scope.strand,
+        parent=frame.step,
+        site=site,
+        effect=target.effect,
+        contended=contended,
+        parts=payloads,
+        time_ns=time_ns(),
+        codec=target.codec,
+        model=model,
+        subtype=target.subtype,
+    )
+    return Call(frame.run, begun, scope, mark)
+
+
+def _check_payloads(run: Run, payloads: Mapping[str, Payload]) -> None:
+    if not run.recorder.closed_mode:
+        return
+    for part, payload in payloads.items():
+        if isinstance(payload, Withheld):
+            raise CaptureError(f"input `{part}` cannot be recorded: {payload.reason}", part=part)
+
+
+def _refuse(run: Run, error: Exception) -> None:
+    if run.interceptor is not None:
+        reason = "internal"
+        raise Diverged(f"the replay failed inside: {error!r}", key="", reason=reason) from error
+    if run.recorder.closed_mode:
+        raise CaptureError("the call cannot be recorded") from error
+
+
+def _described(error: BaseException) -> Payload:
+    try:
+        return taken(describe(error))
+    except Exception:  # an exception whose own attributes raise
+        return Withheld("unserialisable")
+
+
+def _value(run: Run, payloads: Mapping[str, Payload], part: str) -> object:
+    payload = payloads[part]
+    if isinstance(payload, Withheld):
+        raise KeyError(part)
+    with run.writer.lock:
+        return run.writer.payloads.redacted(payload)

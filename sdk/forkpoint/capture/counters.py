@@ -1,0 +1,30 @@
+"""Counters of the recorder: what it did and, above all, what it lost."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counters:
+    """Named totals since the process began; any thread may add to them."""
+
+    _totals: Counter[str] = field(default_factory=Counter[str])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """Add to a total."""
+        with self._lock:
+            self._totals[name] += amount
+
+    def renew(self) -> None:
+        """Start from zero with a new lock, in a forked process."""
+        self._totals = Counter()
+        self._lock = threading.Lock()
+
+    def read(self) -> dict[str, int]:
+        """All totals that are not zero, by name."""
+        with self._lock:
+            return {name: total for name, total in sorted(self._totals.items()) if total}

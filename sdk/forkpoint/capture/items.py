@@ -1,0 +1,168 @@
+"""What a caller's thread hands to the background: snapshots and facts, nothing it can change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from forkpoint.events.kinds import Effect, Kind, RunStatus
+from forkpoint.events.model import Origin, StepEnded
+
+Status = Literal["ok", "error", "cancelled"]
+
+
+class Withheld(msgspec.Struct, frozen=True):
+    """A payload that is not recorded, and why (`overload`, `unserialisable`, `too_large`, ...)."""
+
+    reason: str
+    size: int = 0
+
+
+Payload = bytes | Withheld
+"""A packed snapshot, or the reason there is none."""
+
+
+class RunBegun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run starts."""
+
+    name: str
+    time_ns: int
+    tags: tuple[str, ...]
+    attributes: Payload | None
+    code_version: str | None
+    origin: Origin | None = None
+
+
+class StepBegun(msgspec.Struct, frozen=True, kw_only=True):
+    """A call starts."""
+
+    kind: Kind
+    name: str
+    scope: str
+    key: str
+    strand: str
+    parent: str | None
+    """Key of the step it is nested in."""
+    site: str | None
+    effect: Effect | None
+    contended: bool
+    parts: Mapping[str, Payload]
+    time_ns: int
+    codec: str | None = None
+    model: str | None = None
+    subtype: str | None = None
+
+
+class Streamed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a streamed output was handed over: enough to hand it over again, chunk by chunk."""
+
+    count: int
+    """Chunks the caller took."""
+    layout: bytes
+    """Snapshot of `{"frames", "heads", "end"}` as the `chunks` artifact holds them, over raw text;
+    `end` is `done`, `closed` (the caller stopped early) or `broken`."""
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step says about itself besides its payload."""
+
+    model: str | None = None
+    finish_reason: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_micro_usd: int | None = None
+    attempts: int = 1
+
+
+NO_NUMBERS = Numbers()
+
+
+class StepOver(msgspec.Struct, frozen=True, kw_only=True):
+    """A call is over."""
+
+    key: str
+    strand: str
+    status: Status
+    time_ns: int
+    output: Payload | None = None
+    error: Payload | None = None
+    error_class: str | None = None
+    streamed: Streamed | None = None
+    numbers: Numbers = NO_NUMBERS
+    repeats: StepEnded | None = None
+    """The recorded end of the step that served this one: its numbers are repeated."""
+
+
+class Attempted(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of a call that its client library repeats."""
+
+    key: str
+    number: int
+    time_ns: int
+    error_class: str | None = None
+    http_status: int | None = None
+
+
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact about the run that is no call."""
+
+    name: str
+    time_ns: int
+    key: str | None = None
+    strand: str | None = None
+    role: str | None = None
+    payload: Payload | None = None
+    media_type: str | None = None
+
+
+class RunOver(msgspec.Struct, frozen=True, kw_only=True):
+    """A run is over."""
+
+    status: RunStatus
+    time_ns: int
+    output: Payload | None = None
+    error: Payload | None = None
+    error_class: str | None = None
+    attributes: Payload | None = None
+
+
+Item = RunBegun | StepBegun | StepOver | Attempted | Noted | RunOver
+
+
+def payload_bytes(item: Item) -> int:
+    """Bytes of the snapshots an item holds."""
+    if isinstance(item, StepBegun):
+        return sum(len(part) for part in item.parts.values() if isinstance(part, bytes))
+    if isinstance(item, StepOver):
+        return _size(item.output) + _size(item.error)
+    if isinstance(item, Noted):
+        return _size(item.payload)
+    return 0
+
+
+def without_payload(item: Item, reason: str) -> Item:
+    """The same fact with its snapshots withheld."""
+    if isinstance(item, StepBegun):
+        parts = {part: _withheld(payload, reason) for part, payload in item.parts.items()}
+        return msgspec.structs.replace(item, parts=parts)
+    if isinstance(item, StepOver):
+        return msgspec.structs.replace(
+            item,
+            output=item.output and _withheld(item.output, reason),
+            error=item.error and _withheld(item.error, reason),
+        )
+    if isinstance(item, Noted):
+        return msgspec.structs.replace(
+            item, payload=item.payload and _withheld(item.payload, reason)
+        )
+    return item
+
+
+def _size(payload: Payload | None) -> int:
+    return len(payload) if isinstance(payload, bytes) else 0
+
+
+def _withheld(payload: Payload, reason: str) -> Withheld:
+    return Withheld(reason, len(payload)) if isinstance(payload, bytes) else payload

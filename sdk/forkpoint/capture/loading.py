@@ -1,0 +1,31 @@
+"""Makes a replay session of a bundle file; imported only by processes that replay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forkpoint.bundle.reader import read_bundle
+from forkpoint.replay.recording import Recording
+from forkpoint.replay.session import Session
+from forkpoint.replay.spec import ReplaySpec, parse_spec, read_spec
+
+
+def session_of(recording: object, spec: object) -> Session:
+    """A session from a recording or a bundle's path, and a spec as value, JSON mapping or bytes.
+
+    Raises `ReplayError` and `BundleError`.
+    """
+    loaded = recording if isinstance(recording, Recording) else load(Path(str(recording)))
+    return Session(loaded, _spec(spec))
+
+
+def load(path: Path) -> Recording:
+    """The recording in a bundle file."""
+    bundle = read_bundle(path)
+    return Recording.load(bundle.start, bundle.end, bundle.events, bundle.get)
+
+
+def _spec(spec: object) -> ReplaySpec:
+    if isinstance(spec, ReplaySpec):
+        return spec
+    return parse_spec(spec) if isinstance(spec, bytes) else read_spec(spec)

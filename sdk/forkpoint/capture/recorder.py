@@ -1,0 +1,264 @@
+"""The recorder of this process: one bounded queue, one background thread, one sink.
+
+Callers append and go on. The thread redacts, encodes and writes; it starts with the first fact and
+again after a fork. What fails inside is counted and withheld, never raised into the host, unless
+the settings say `fail=closed`: then a call that cannot be recorded is refused before it acts.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from forkpoint.capture.counters import Counters
+from forkpoint.capture.items import (
+    Attempted,
+    Item,
+    Noted,
+    RunBegun,
+    RunOver,
+    StepBegun,
+    StepOver,
+    payload_bytes,
+    without_payload,
+)
+from forkpoint.capture.spool import Sink
+from forkpoint.content.cache import CellCache
+from forkpoint.errors import CaptureError
+from forkpoint.redact.engine import Redactor
+from forkpoint.settings import Settings
+
+if TYPE_CHECKING:
+    from forkpoint.capture.runs import Run
+
+POLL_S = 0.04
+"""The longest a fact waits for the background thread: what a kill -9 may lose, with the write."""
+EARLY = 512
+"""So many waiting facts wake the thread at once."""
+LOW_ROOM = 4 << 20
+"""Bytes left in the sink below which payloads are withheld, so that facts still fit."""
+IDLE_S = 5.0
+
+Loader = Callable[[], Redactor]
+"""Makes the redactor on first use: it may read or create the key file. Raises RedactionError."""
+
+
+class Uplink(Protocol):
+    """What sends the spool on; None when somebody else does."""
+
+    def nudge(self) -> None:
+        """There is something new to send."""
+        ...
+
+    def flush(self, deadline: float) -> bool:
+        """Wait until all is acknowledged or the monotonic deadline; whether all is."""
+        ...
+
+    def stop(self) -> None:
+        """Send no more."""
+        ...
+
+    def renewed(self) -> Uplink:
+        """One like it for a forked child, which has the parent's threads and files no more."""
+        ...
+
+
+class Recorder:
+    """Takes the facts of all runs of this process. Thread-safe; `reset_after_fork` in a child."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sink: Sink,
+        loader: Loader,
+        *,
+        counters: Counters | None = None,
+        uplink: Uplink | None = None,
+    ) -> None:
+        self.settings = settings
+        self.sink = sink
+        self.counters = counters or Counters()
+        self.uplink = uplink
+        self.closed_mode = settings.fail == "closed"
+        self._loader = loader
+        self._redactor: Redactor | None = None
+        self._key_failed = False
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self._queue: deque[tuple[Run, Item, int]] = deque()
+        self._queued_bytes = 0
+        self._bytes_lock = threading.Lock()
+        self._drain_lock = threading.RLock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._idle = False
+        self._stopping = False
+        self.runs: set[Run] = set()
+        self.cache = CellCache(os.urandom(16))
+
+    @property
+    def redactor(self) -> Redactor | None:
+        """The redactor, or None without a key: then every payload is withheld."""
+        if self._redactor is None and not self._key_failed:
+            try:
+                self._redactor = self._loader()
+            except Exception:  # the key file is missing, unreadable or no key
+                self._key_failed = True
+                self.counters.add("key_missing")
+        return self._redactor
+
+    def add_secret(self, value: str) -> None:
+        """Mask one more known value from now on."""
+        with self._drain_lock:
+            redactor = self.redactor
+            if redactor is None:
+                return
+            self._redactor = redactor.knowing(value)
+            for run in self.runs:
+                run.writer.redact_with(self._redactor)
+
+    def check(self) -> None:
+        """Under `fail=closed`, refuse what could not be recorded now."""
+        if not self.closed_mode:
+            return
+        if len(self._queue) >= self.settings.queue_events:
+            raise CaptureError("the recording queue is full; the call was not made")
+        if self.redactor is None:
+            raise CaptureError("there is no redaction key; the call was not made")
+        if self.sink.room() <= 0:
+            raise CaptureError("the spool is full or cannot be written; the call was not made")
+
+    def submit(self, run: Run, item: Item) -> None:
+        """Queue a fact; when there is no room its payload goes first, then the fact itself."""
+        size = payload_bytes(item)
+        if size and self._queued_bytes + size > self.settings.queue_bytes:
+            item, size = without_payload(item, "overload"), 0
+            self.counters.add("payloads_withheld")
+        waiting = len(self._queue)
+        if waiting >= self.settings.queue_events and isinstance(
+            item, StepBegun | Noted | Attempted
+        ):
+            run.lose(item)
+            return
+        if size:
+            with self._bytes_lock:
+                self._queued_bytes += size
+        self._queue.append((run, item, size))
+        if self._thread is None:
+            self._start()
+        elif self._idle or waiting == EARLY:
+            self._wake.set()
+
+    def drain(self) -> None:
+        """Write everything that waits; any thread may do it."""
+        with self._drain_lock:
+            while self._queue:
+                run, item, size = self._queue.popleft()
+                if size:
+                    with self._bytes_lock:
+                        self._queued_bytes -= size
+                self._take(run, item)
+                time.sleep(0)  # the host gets the interpreter between any two facts
+            self.sink.flush()
+        if self.uplink is not None:
+            self.uplink.nudge()
+
+    def flush(self, seconds: float) -> bool:
+        """Write all that was recorded so far and send it; False if the time was too short."""
+        deadline = time.monotonic() + seconds
+        self.drain()
+        return self.uplink is None or self.uplink.flush(deadline)
+
+    def stop(self) -> None:
+        """End the background thread after what waits is written."""
+        self._stopping = True
+        self._wake.set()
+        self.drain()
+
+    def close(self) -> None:
+        """Stop, and let others have what was spooled."""
+        self.stop()
+        if self.uplink is not None:
+            self.uplink.stop()
+        self.sink.close()
+
+    def reset_after_fork(self) -> None:
+        """In a forked child: nothing of the parent's queue, files, locks and thread is ours."""
+        runs = self.runs
+        self.counters.renew()
+        self.sink.renew()
+        self.uplink = None if self.uplink is None else self.uplink.renewed()
+        self._fresh()
+        self.runs = runs
+
+    def _start(self) -> None:
+        with self._bytes_lock:
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._work, name="forkpoint-record", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the interpreter is shutting down: `flush` at exit writes the rest
+            self.counters.add("thread_not_started")
+
+    def _work(self) -> None:
+        while not self._stopping:
+            self._idle = not self.runs and not self._queue
+            # Looked at again: a fact that came before `_idle` was set has not woken us.
+            self._wake.wait(IDLE_S if self._idle and not self._queue else POLL_S)
+            self._wake.clear()
+            self._idle = False
+            try:
+                self.drain()
+            except Exception:  # the thread must live: nothing else writes
+                self.counters.add("internal_errors")
+
+    def _take(self, run: Run, item: Item) -> None:
+        room = self.sink.room()
+        if room < LOW_ROOM:
+            if room <= 0 and not isinstance(item, RunOver | RunBegun):
+                run.lose(item)
+                return
+            item = without_payload(item, "overload")
+            self.counters.add("payloads_withheld")
+        try:
+            apply(run, item)
+        except Exception:  # a bug of ours must not cost the fact as well
+            self.counters.add("internal_errors")
+            self._without_payload(run, item)
+        self.counters.add("facts_written")
+
+    def _without_payload(self, run: Run, item: Item) -> None:
+        try:
+            apply(run, without_payload(item, "internal"))
+        except Exception:  # as above: then the fact is lost, and counted
+            run.lose(item)
+
+
+def apply(run: Run, item: Item) -> None:
+    """Let a run's writer write one fact, after a gap for what was lost before it."""
+    writer = run.writer
+    if isinstance(item, StepOver) and run.was_lost(item):
+        run.lose(item)
+        return
+    lost = run.take_lost()
+    with writer.lock:
+        if lost and not isinstance(item, RunBegun):
+            writer.gap(count=lost, reason="overload", time_ns=item.time_ns)
+        if isinstance(item, StepBegun):
+            writer.begin_step(item, writer.sign(item), None)
+        elif isinstance(item, StepOver):
+            writer.end_step(item)
+        elif isinstance(item, Attempted):
+            writer.attempt(item)
+        elif isinstance(item, Noted):
+            writer.note(item)
+        elif isinstance(item, RunBegun):
+            writer.begin_run(item)
+        else:
+            writer.sink.end(writer.end_run(item))

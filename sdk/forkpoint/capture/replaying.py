@@ -1,0 +1,115 @@
+"""Replays in this process: the next run is answered by a recording instead of the world."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import uuid
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from forkpoint.capture import process
+from forkpoint.capture.interception import Interceptor, ReplayResult
+from forkpoint.errors import ReplayError
+
+if TYPE_CHECKING:
+    from forkpoint.capture.runs import Run
+    from forkpoint.replay.recording import Recording
+    from forkpoint.replay.spec import ReplaySpec
+
+
+@dataclass(slots=True, kw_only=True)
+class Replay:
+    """A replay that waits for its run, is running or is over."""
+
+    interceptor: Interceptor
+    report: Path | None = None
+    run: Run | None = None
+
+    @property
+    def result(self) -> ReplayResult | None:
+        """Verdict and report, once the run is over."""
+        return None if self.run is None else self.run.result
+
+
+class _Waiting:
+    """The replay the next run takes, and whether the environment was looked at."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.replay: Replay | None = None
+        self.asked = False
+
+
+_waiting = _Waiting()
+
+
+def pending() -> Replay | None:
+    """The replay for a run that begins now; each is given out once.
+
+    The first run of a process with `FORKPOINT_REPLAY` is that replay. Raises `ReplayError` or
+    `BundleError` when it cannot be loaded: going on would call the world.
+    """
+    with _waiting.lock:
+        replay, _waiting.replay = _waiting.replay, None
+        if replay is not None or _waiting.asked:
+            return replay
+        _waiting.asked = True
+        settings = process.settings()
+        if settings.replay is None:
+            return None
+        return _made(settings.replay, _spec_bytes(settings.replay_spec))
+
+
+@contextmanager
+def replaying(
+    recording: Recording | Path | str, spec: ReplaySpec | Mapping[str, object] | None = None
+) -> Generator[Replay, None, None]:
+    """Answer the next `forkpoint.run()` in this block from a recording or a bundle file."""
+    replay = _made(recording, _with_session({}) if spec is None else _with_session(spec))
+    with _waiting.lock:
+        if _waiting.replay is not None:
+            raise ReplayError("another replay is waiting for its run", code="replay_failed")
+        _waiting.replay = replay
+    try:
+        yield replay
+    finally:
+        with _waiting.lock:
+            if _waiting.replay is replay:
+                _waiting.replay = None
+
+
+class _Session(Interceptor, Protocol):
+    @property
+    def spec(self) -> ReplaySpec: ...
+
+
+class _Loading(Protocol):
+    """The module that knows the replay engine; most processes never need it."""
+
+    def session_of(self, recording: object, spec: object) -> _Session: ...
+
+
+def _made(recording: object, spec: object) -> Replay:
+    loading = cast("_Loading", importlib.import_module("forkpoint.capture.loading"))
+    session = loading.session_of(recording, spec)
+    report = session.spec.report
+    return Replay(interceptor=session, report=None if report is None else Path(report))
+
+
+def _spec_bytes(path: Path | None) -> object:
+    if path is None:
+        return _with_session({})
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ReplayError(f"cannot read {path}: {error.strerror}", code="policy_invalid") from error
+
+
+def _with_session(spec: object) -> object:
+    if isinstance(spec, Mapping):
+        return {"session": str(uuid.uuid4()), **cast("Mapping[str, object]", spec)}
+    return spec

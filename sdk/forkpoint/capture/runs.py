@@ -1,0 +1,232 @@
+"""Runs: one execution of an agent, from `with forkpoint.run(...)` to its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextvars import Token
+from pathlib import Path
+from time import time_ns
+from types import TracebackType
+
+import orjson
+
+from forkpoint.capture.failures import class_name, describe, is_cancellation
+from forkpoint.capture.interception import Interceptor, ReplayResult
+from forkpoint.capture.items import Item, Noted, Payload, RunBegun, RunOver, StepBegun, StepOver
+from forkpoint.capture.payloads import Payloads
+from forkpoint.capture.recorder import Recorder
+from forkpoint.capture.recorder import apply as write_now
+from forkpoint.capture.snapshots import taken
+from forkpoint.capture.strands import Frame, Scope, current
+from forkpoint.capture.writer import RunWriter
+from forkpoint.events.ids import RunId
+from forkpoint.events.kinds import RunStatus
+from forkpoint.replay.identity import ROOT_STRAND
+
+MEDIA_LIMIT = 16 << 20
+"""Bytes of an attached file; a larger one is withheld."""
+_FORK_DIGIT = 64
+_MOST_FORKS = _FORK_DIGIT - 1
+
+
+class Run:
+    """The run in progress. `attributes` may be changed until it ends."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        run_id: RunId,
+        name: str,
+        tags: tuple[str, ...] = (),
+        attributes: Mapping[str, object] | None = None,
+        interceptor: Interceptor | None = None,
+        report: Path | None = None,
+    ) -> None:
+        self.id: str = run_id
+        self.name = name
+        self.tags = tags
+        self.attributes = dict(attributes or {})
+        self.recorder = recorder
+        self.interceptor = interceptor
+        self.over = False
+        self.result: ReplayResult | None = None
+        """What a replay came to, once the run is over."""
+        self.writer = RunWriter(
+            run_id=run_id,
+            sink=recorder.sink,
+            payloads=Payloads(recorder.redactor, recorder.sink.block, cache=recorder.cache),
+            redactor=recorder.redactor,
+        )
+        self._report = report
+        self._output: Payload | None = None
+        self._opening: Payload | None = None
+        self._lost = 0
+        self._lost_steps: set[str] = set()
+        self._lost_lock = threading.Lock()
+        self._forks = 0
+
+    def set_output(self, value: object) -> None:
+        """Record what the run came to; the last call counts."""
+        self._output = taken(value)
+
+    def submit(self, item: Item) -> None:
+        """Record a fact: queued, or written at once in a replay."""
+        if self.interceptor is None:
+            self.recorder.submit(self, item)
+        else:
+            write_now(self, item)
+
+    def begin(self) -> Frame:
+        """Open the run; the frame its code runs in."""
+        self.recorder.runs.add(self)
+        if self.attributes:
+            self._opening = taken(self.attributes)
+        if self.interceptor is not None:
+            for body in self.interceptor.blocks.blocks.values():
+                self.writer.sink.block(body)
+        self.submit(
+            RunBegun(
+                name=self.name,
+                time_ns=time_ns(),
+                tags=self.tags,
+                attributes=self._opening,
+                code_version=self.recorder.settings.code_version,
+                origin=None if self.interceptor is None else self.interceptor.origin,
+            )
+        )
+        return Frame(self, Scope(ROOT_STRAND, ROOT_STRAND), None)
+
+    def finish(self, error: BaseException | None) -> None:
+        """Close the run."""
+        if self.over:
+            return
+        self.over = True
+        status = status_of(error)
+        failed = error is not None and status is RunStatus.ERROR
+        closing = taken(self.attributes) if self.attributes else None
+        over = RunOver(
+            status=status,
+            time_ns=time_ns(),
+            output=self._output,
+            error=taken(describe(error)) if error is not None and failed else None,
+            error_class=class_name(error) if error is not None and failed else None,
+            attributes=None if closing == self._opening else closing,
+        )
+        if self.interceptor is None:
+            self.recorder.submit(self, over)
+        else:
+            self._finish_replay(self.interceptor, over)
+        self.recorder.runs.discard(self)
+
+    def lose(self, item: Item) -> None:
+        """Count a fact that could not be kept; the end of a lost step is lost with it."""
+        if isinstance(item, StepBegun):
+            self._lost_steps.add(item.key)
+        with self._lost_lock:
+            self._lost += 1
+        self.recorder.counters.add("events_lost")
+
+    def take_lost(self) -> int:
+        """How many facts were lost since the last time; they are now accounted for."""
+        if not self._lost:
+            return 0
+        with self._lost_lock:
+            lost, self._lost = self._lost, 0
+        return lost
+
+    def was_lost(self, over: StepOver) -> bool:
+        """Whether the beginning of this step was lost, so that its end must not be written."""
+        return over.key in self._lost_steps
+
+    def attach(self, name: str, data: bytes | Path, *, media_type: str | None) -> None:
+        """Hang a file on the run."""
+        content = data if isinstance(data, bytes) else data.read_bytes()
+        self.submit(
+            Noted(
+                name="file",
+                time_ns=time_ns(),
+                role=f"file.{name}",
+                payload=taken(content),
+                media_type=media_type,
+            )
+        )
+
+    def next_fork(self) -> int:
+        """The writer number of the next forked child: unique among all processes of the run.
+
+        Numbers are written in base 64, a child's being its parent's with one digit more.
+        """
+        self._forks += 1
+        number = self.writer.number * _FORK_DIGIT + self._forks
+        if self._forks > _MOST_FORKS or number >= 1 << 30:
+            return (1 << 30) + (time_ns() // 1000) % (1 << 30)
+        return number
+
+    def continue_in_child(self, number: int, *, inside: str | None) -> None:
+        """Go on recording in a forked child."""
+        self._lost_lock = threading.Lock()
+        self._forks = 0
+        self.writer.continue_as(number, inside=inside)
+
+    def _finish_replay(self, interceptor: Interceptor, over: RunOver) -> None:
+        """Ask what the replay came to and write it with the end of the run."""
+        with self.writer.lock:
+            record = self.writer.end_run(over)
+            root = next((ref.root for ref in record.artifacts if ref.role == "output"), None)
+            self.result = interceptor.finish(status=over.status.value, output=root)
+            self.writer.sink.end(self.writer.with_result(record, self.result))
+        if self._report is not None:
+            self._report.write_bytes(orjson.dumps(self.result.report))
+        self.recorder.drain()
+
+
+class RunContext:
+    """`with` or `async with` around the code of a run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._token: Token[Frame | None] | None = None
+
+    def __enter__(self) -> Run:
+        self._token = current.set(self._run.begin())
+        return self._run
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            leave(self._token)
+        self._run.finish(error)
+
+    async def __aenter__(self) -> Run:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def leave(token: Token[Frame | None]) -> None:
+    """Put the former frame back, also where another context ends what this one began."""
+    try:
+        current.reset(token)
+    except ValueError:
+        current.set(None)
+
+
+def status_of(error: BaseException | None) -> RunStatus:
+    """How a run ended, from what left its block: a clean `sys.exit()` is no error."""
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return RunStatus.OK
+    if is_cancellation(error):
+        return RunStatus.CANCELLED
+    return RunStatus.ERROR

@@ -1,0 +1,192 @@
+"""Wrappers: what stands in the place of a decorated function, one for each colour of function."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from forkpoint.capture import process, streams
+from forkpoint.capture.calls import Call, Target, begin
+from forkpoint.capture.failures import rebuild
+from forkpoint.capture.parts import Binder, parts_of
+from forkpoint.capture.revival import revived
+from forkpoint.capture.spawn import follow_loop
+from forkpoint.capture.strands import Frame, current, site
+from forkpoint.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A decorated function and what is known of its calls."""
+
+    function: Callable[..., Any]
+    target: Target
+    binder: Binder
+    version: str | None
+
+    @property
+    def site(self) -> str:
+        """Where the function itself stands, for calls that tasks and threads make."""
+        return f"{self.function.__module__}:{self.function.__qualname__}"
+
+    def open(self, frame: Frame, args: Sequence[object], kwargs: dict[str, object]) -> Call | None:
+        """Begin a call of it; two Python frames below the caller."""
+        arguments = self.binder.bind(args, kwargs)
+        parts = parts_of(self.target.kind, arguments, version=self.version)
+        model = parts.get("model")
+        return begin(
+            frame,
+            self.target,
+            parts,
+            site=site(2) or self.site,
+            model=model if isinstance(model, str) else None,
+        )
+
+
+def wrapper(wrapped: Wrapped) -> Callable[..., Any]:
+    """A function that records the calls of another, of the same colour as that."""
+    if inspect.isasyncgenfunction(wrapped.function):
+        return _async_generator(wrapped)
+    if inspect.iscoroutinefunction(wrapped.function):
+        return _coroutine(wrapped)
+    if inspect.isgeneratorfunction(wrapped.function):
+        return _generator(wrapped)
+    return _function(wrapped)
+
+
+def _function(wrapped: Wrapped) -> Callable[..., Any]:
+    function = wrapped.function
+
+    def call_function(*args: Any, **kwargs: Any) -> Any:
+        frame = current.get()
+        if frame is None or frame.run.over:
+            process.outside()
+            return function(*args, **kwargs)
+        call = wrapped.open(frame, args, kwargs)
+        if call is None:
+            return function(*args, **kwargs)
+        if call.served is not None:
+            return _hand_over(wrapped, call)
+        token = current.set(call.frame)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            call.fail(error)
+            raise
+        finally:
+            current.reset(token)
+        return _kept(call, result)
+
+    return call_function
+
+
+def _coroutine(wrapped: Wrapped) -> Callable[..., Any]:
+    function = wrapped.function
+
+    async def call_coroutine(*args: Any, **kwargs: Any) -> Any:
+        frame = current.get()
+        if frame is None or frame.run.over:
+            process.outside()
+            return await function(*args, **kwargs)
+        follow_loop()
+        call = wrapped.open(frame, args, kwargs)
+        if call is None:
+            return await function(*args, **kwargs)
+        if call.served is not None:
+            return await _hand_over_async(wrapped, call)
+        token = current.set(call.frame)
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            call.fail(error)
+            raise
+        finally:
+            current.reset(token)
+        return _kept(call, result)
+
+    return call_coroutine
+
+
+def _generator(wrapped: Wrapped) -> Callable[..., Any]:
+    function = wrapped.function
+
+    def call_generator(*args: Any, **kwargs: Any) -> Generator[object, object, object]:
+        frame = current.get()
+        if frame is None or frame.run.over:
+            process.outside()
+            return function(*args, **kwargs)
+        call = wrapped.open(frame, args, kwargs)
+        if call is None:
+            return function(*args, **kwargs)
+        if call.served is not None:
+            return streams.served(call.served, call)
+        return streams.recorded(function(*args, **kwargs), call)
+
+    return call_generator
+
+
+def _async_generator(wrapped: Wrapped) -> Callable[..., Any]:
+    function = wrapped.function
+
+    def call_async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[object, object]:
+        frame = current.get()
+        if frame is None or frame.run.over:
+            process.outside()
+            return function(*args, **kwargs)
+        call = wrapped.open(frame, args, kwargs)
+        if call is None:
+            return function(*args, **kwargs)
+        if call.served is not None:
+            return streams.served_async(call.served, call)
+        return streams.recorded_async(function(*args, **kwargs), call)
+
+    return call_async_generator
+
+
+def _kept(call: Call, result: Any) -> Any:
+    """Record what a call returned; a generator is recorded while it is consumed."""
+    if streams.is_generator(result):
+        return streams.recorded(result, call)
+    if streams.is_async_generator(result):
+        return streams.recorded_async(result, call)
+    call.finish(result)
+    return result
+
+
+def _hand_over(wrapped: Wrapped, call: Call) -> object:
+    """What a served call gives its caller: the recorded value, or the recorded error."""
+    outcome = call.served
+    if outcome is None:
+        raise UsageError("the call was not served")
+    if outcome.chunks is not None:
+        return streams.served(outcome, call)
+    call.repeat(outcome)
+    if outcome.error is not None:
+        raise rebuild(outcome.error)
+    return revived(outcome.output, wrapped.function)
+
+
+async def _hand_over_async(wrapped: Wrapped, call: Call) -> object:
+    outcome = call.served
+    if outcome is None:
+        raise UsageError("the call was not served")
+    if outcome.status == "cancelled":
+        await _until_cancelled(call)
+    if outcome.chunks is not None:
+        return streams.served_async(outcome, call)
+    call.repeat(outcome)
+    if outcome.error is not None:
+        raise rebuild(outcome.error)
+    return revived(outcome.output, wrapped.function)
+
+
+async def _until_cancelled(call: Call) -> None:
+    """A call that was cancelled when recorded waits until it is cancelled again."""
+    try:
+        await asyncio.get_running_loop().create_future()
+    except BaseException as error:
+        call.fail(error)
+        raise
