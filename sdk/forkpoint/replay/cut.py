@@ -8,7 +8,14 @@ from typing import Literal
 
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind
-from forkpoint.replay.identity import is_key, number_of, scope_of, spawned_at, spawner_of
+from forkpoint.replay.identity import (
+    is_key,
+    number_of,
+    parent_scope,
+    scope_of,
+    spawned_at,
+    spawner_of,
+)
 from forkpoint.replay.index import Index
 from forkpoint.replay.recording import Recording
 
@@ -97,23 +104,23 @@ class _Past:
         return known
 
     def _decide(self, scope: str) -> bool:
-        if is_key(scope):
-            owner = self._recording.by_key.get(scope)
+        whole = self._index.longer.get(scope, scope)
+        if is_key(whole):
+            owner = self._recording.by_key.get(whole)
             return owner is not None and bool(self._before[owner])
-        return self._spawned_before(scope) and self._over_before(scope)
+        return self._spawned_before(whole) and self._over_before(scope)
 
     def _spawned_before(self, strand: str) -> bool:
-        named = spawner_of(strand)
-        if named is None:
+        spawner = spawner_of(strand)
+        if spawner is None:
             return False
-        spawner = self._index.longer.get(named, named)
         limit, count = self._limits.get(spawner), spawned_at(strand)
         if limit is None:
             return self._scope_holds(spawner)
         return True if count is None else count <= limit
 
-    def _over_before(self, strand: str) -> bool:
-        for place in self._index.slots[strand]:
+    def _over_before(self, scope: str) -> bool:
+        for place in self._index.slots.get(scope, ()):
             end = self._recording.end_seqs[place]
             if end is None or end > self._cut_seq:
                 return False
@@ -123,21 +130,16 @@ class _Past:
 def _limits(recording: Recording, index: Index, cut: Cut) -> dict[str, int]:
     """For every scope around the cut: how many of its calls are past."""
     key = recording.started[cut.place].key
-    limits: dict[str, int] = {}
-    at: str | None = scope_of(key)
-    limits[at] = number_of(key) + (cut.side == "after")
-    while at is not None:
-        inside = at
-        if is_key(inside):
-            at = scope_of(inside)
-            limits[at] = number_of(inside)
-            continue
-        named = spawner_of(inside)
-        at = None if named is None else index.longer.get(named, named)
-        if at is not None:
-            count = spawned_at(inside)
-            limits[at] = _ended_before(recording, index, at, inside) if count is None else count
-    return limits
+    inside, limit = scope_of(key), number_of(key) + (cut.side == "after")
+    limits = {inside: limit}
+    while True:
+        whole = index.longer.get(inside, inside)
+        outer = parent_scope(whole)
+        if outer is None:
+            return limits
+        count = number_of(whole) if is_key(whole) else spawned_at(whole)
+        limits[outer] = _ended_before(recording, index, outer, inside) if count is None else count
+        inside = outer
 
 
 def _ended_before(recording: Recording, index: Index, scope: str, strand: str) -> int:

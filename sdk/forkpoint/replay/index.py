@@ -39,13 +39,13 @@ class Index:
     by_first: Mapping[SlotSignature, deque[str]]
     """Spawner, type and signature of the first step -> strands."""
     longer: Mapping[str, str]
-    """Shortened scope -> scope, of those that are shortened in the strands below them."""
+    """Shortened scope -> the key or strand it stands for."""
 
 
 def build(recording: Recording) -> Index:
     """The index of a recording, O(steps)."""
     slots = _slots(recording)
-    longer = {short: scope for scope in slots if (short := shortened(scope)) != scope}
+    longer = _longer(recording)
     by_signature: defaultdict[SlotSignature, deque[int]] = defaultdict(deque)
     anywhere: defaultdict[tuple[StepType, str], list[int]] = defaultdict(list)
     slot = [0] * len(recording)
@@ -65,9 +65,19 @@ def build(recording: Recording) -> Index:
         inner=_inner(recording, longer),
         by_signature=by_signature,
         anywhere=anywhere,
-        by_first=_first_steps(recording, slots),
+        by_first=_first_steps(recording, slots, longer),
         longer=longer,
     )
+
+
+def _longer(recording: Recording) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for step in recording.started:
+        for whole in (step.key, step.strand):
+            short = shortened(whole)
+            if short != whole:
+                found[short] = whole
+    return found
 
 
 def _slots(recording: Recording) -> dict[str, list[int]]:
@@ -112,7 +122,7 @@ def _inner(recording: Recording, longer: Mapping[str, str]) -> dict[int, list[in
 
 def _owner(scope: str, recording: Recording, longer: Mapping[str, str]) -> int | None:
     """The innermost step open around a scope."""
-    at: str | None = scope
+    at: str | None = longer.get(scope, scope)
     while at is not None and not is_key(at):
         at = parent_scope(at)
         at = longer.get(at, at) if at is not None else None
@@ -120,12 +130,12 @@ def _owner(scope: str, recording: Recording, longer: Mapping[str, str]) -> int |
 
 
 def _first_steps(
-    recording: Recording, slots: Mapping[str, Sequence[int]]
+    recording: Recording, slots: Mapping[str, Sequence[int]], longer: Mapping[str, str]
 ) -> dict[SlotSignature, deque[str]]:
     found: defaultdict[SlotSignature, deque[str]] = defaultdict(deque)
     for scope, places in slots.items():
-        first = places[0]
-        spawner = None if is_key(scope) else spawner_of(scope)
+        first, whole = places[0], longer.get(scope, scope)
+        spawner = None if is_key(whole) else spawner_of(whole)
         signature = recording.started[first].signature
         if spawner is not None and signature is not None:
             found[spawner, recording.types[first], signature].append(scope)

@@ -49,6 +49,7 @@ class Matcher:
         """Steps passed over because a call of their place asked something else."""
         self.count = 0
         """Steps consumed, elided ones included."""
+        self._settled: list[int] = []
         self._cursor: dict[str, int] = {}
         self._alias: dict[str, str] = {}
         self._claims: dict[str, str] = {}
@@ -101,6 +102,7 @@ class Matcher:
             return
         self.used[place] = 1
         self.count += 1
+        self._settled.append(place)
         within = self._recording.scopes[place]
         if within != found.scope:
             return
@@ -114,16 +116,19 @@ class Matcher:
         """Use up a step of any scope to answer a call of another."""
         self.used[place] = 1
         self.count += 1
+        self._settled.append(place)
 
     def pass_over(self, found: Found) -> None:
         """Move on after a call that asked something else than the step at its place."""
         if found.deviation == "input_changed" and found.expected is not None:
             self.changed.add(found.expected)
+            self._settled.append(found.expected)
             self._cursor[found.scope] = self._index.slot[found.expected] + 1
 
     def enter(self, key: str, place: int | None) -> None:
         """Calls inside the step `key` are those recorded inside the step at `place`."""
-        self._alias[key] = NOWHERE if place is None else self._recording.started[place].key
+        recorded = NOWHERE if place is None else shortened(self._recording.started[place].key)
+        self._alias[shortened(key)] = recorded
 
     def elide(self, place: int) -> int:
         """Use up all steps below one that is served whole; how many there were."""
@@ -134,9 +139,15 @@ class Matcher:
             waiting.extend(self._index.inner.get(below, ()))
             if not self.used[below]:
                 self.used[below] = 1
+                self._settled.append(below)
                 elided += 1
         self.count += elided
         return elided
+
+    def take_settled(self) -> list[int]:
+        """Steps that were used up or passed over since the last time this was asked."""
+        settled, self._settled = self._settled, []
+        return settled
 
     def jumped(self, found: Found) -> list[int]:
         """Unused steps between the cursor and the step found."""

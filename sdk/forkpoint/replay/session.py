@@ -20,12 +20,14 @@ from forkpoint.content.encode import encode
 from forkpoint.content.errors import ContentError
 from forkpoint.content.store import MemoryBlocks
 from forkpoint.errors import ReplayError
+from forkpoint.events.kinds import Kind, Mode
 from forkpoint.events.model import Origin, ReplayInfo
 from forkpoint.replay.answers import edited, recorded
 from forkpoint.replay.codes import BREACHES, DIVERGENCES
 from forkpoint.replay.cut import Cut, find_cut
 from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.findings import Divergence
+from forkpoint.replay.gate import Gate, Wake
 from forkpoint.replay.identity import spawner_of, strand_of
 from forkpoint.replay.index import build
 from forkpoint.replay.recording import Recording
@@ -36,7 +38,7 @@ _NO_TAINT: tuple[str, ...] = ()
 
 
 class Session:
-    """Implements `Interceptor`. Thread-safe; it never waits.
+    """Implements `Interceptor`. Thread-safe; it never waits, the recorder does (`arrive`).
 
     After a halt every further call raises `Diverged` again, on whatever thread. Building one raises
     `ReplayError` `cut_invalid`, `edit_conflict` or `edit_invalid`.
@@ -63,6 +65,12 @@ class Session:
         self._stopped_at: str | None = None
         self._breaches: list[str] = []
         self._taints: dict[str, tuple[str, ...]] = {}
+        self._gate = Gate(_finish_order(recording))
+        self._points: dict[str, int] = {}
+        """Key of an open call -> the recorded step at whose turn its answer is handed over."""
+        self._unproven_at: str | None = None
+        self._live: set[str] = set()
+        """Keys of calls that run live now."""
         self._origin = self._made_origin()
 
     @property
@@ -96,12 +104,47 @@ class Session:
             except ReplayError as error:
                 self._halt(error, call.key)
             replay = self._replay_info(call, answer)
+            wake = self._queue(call, answer)
+        if wake is not None:
+            wake()
         if answer.action == "live":
             return Live(replay=replay)
         return Served(outcome=self._outcome(answer, call.key), replay=replay)
 
+    def arrive(self, call: CallView, wake: Wake) -> bool:
+        """Whether a served answer may be handed over now, in the recorded order of completion.
+
+        If not, the recorder waits until `wake` is called, from any thread, and asks again; after
+        `spec.policy.gate.stall_ms` without that it calls `release`. Raises `Diverged` after a halt.
+        """
+        with self._lock:
+            if self._stop is not None:
+                raise self._again(self._stop)
+            place = self._points.get(call.key)
+            return place is None or self._gate.arrive(place, wake)
+
+    def release(self, call: CallView) -> None:
+        """Nothing moved for too long: let the first that waits go before its turn."""
+        with self._lock:
+            wake = self._gate.release()
+            if wake is not None:
+                self._unproven(call.key)
+        if wake is not None:
+            wake()
+
     def end(self, call: CallView, *, output: str | None, status: str) -> None:
-        """A call is over. What it returned is compared by later calls and by the run's output."""
+        """A call is over; the next in the recorded order of completion may go."""
+        with self._lock:
+            self._live.discard(call.key)
+            place = self._points.pop(call.key, None)
+            wake = None if place is None else self._gate.leave((place,))
+        if wake is not None:
+            wake()
+
+    def live_hosts(self) -> tuple[str, ...]:
+        """Hosts that may be reached right now: those of the policy, while a live call is open."""
+        with self._lock:
+            return self.spec.policy.allow_live.hosts if self._live else ()
 
     def spend(self, call: CallView, *, tokens: int, cost_micro_usd: int) -> None:
         """What a live call reported to have used, for the budgets."""
@@ -133,6 +176,24 @@ class Session:
                     policy=self.spec.policy,
                 ),
             )
+
+    def _queue(self, call: CallView, answer: Answer) -> Wake | None:
+        """Give an exact answer its turn; steps answered in another way have none."""
+        gone = self._decider.matcher.take_settled()
+        if answer.mode is Mode.LIVE and answer.action == "live":
+            self._live.add(call.key)
+        if answer.place is not None and answer.mode is Mode.EXACT and answer.action != "live":
+            self._points[call.key] = answer.place
+            gone.remove(answer.place)
+        return self._gate.leave(gone) if gone else None
+
+    def _unproven(self, key: str) -> None:
+        findings = self._decider.findings
+        findings.note("gate_released", key)
+        if self._unproven_at is None and self._decider.interventions == 0:
+            self._unproven_at = key
+            message = "an answer was handed over before its turn, so the order is not proven"
+            findings.diverge(Divergence(reason="order_unproven", key=key, message=message))
 
     def _outcome(self, answer: Answer, key: str) -> Outcome:
         if answer.outcome is not None:
@@ -182,6 +243,8 @@ class Session:
         if self._stop is None:
             self._stop = error
             self._stopped_at = key
+            for wake in self._gate.open():
+                wake()
         raise self._again(self._stop) from None
 
     def _again(self, error: ReplayError) -> Diverged:
@@ -206,6 +269,16 @@ class Session:
 
     def _kept(self, value: Value) -> str:
         return digest_text(encode(value, self.blocks.put))
+
+
+def _finish_order(recording: Recording) -> list[int]:
+    """Steps in the order of their recorded ends; scopes that run their body are no points."""
+    ended = [
+        (end, place)
+        for place, end in enumerate(recording.end_seqs)
+        if end is not None and recording.types[place][0] is not Kind.AGENT
+    ]
+    return [place for _, place in sorted(ended)]
 
 
 def _cut(recording: Recording, spec: ReplaySpec) -> Cut | None:

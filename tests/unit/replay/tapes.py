@@ -15,7 +15,7 @@ from forkpoint.content.store import MemoryBlocks
 from forkpoint.events.ids import step_id
 from forkpoint.events.kinds import ArtifactState, Effect, Kind, RunStatus
 from forkpoint.events.model import ArtifactRef, Event, RunEnd, RunStart, StepEnded, StepStarted
-from forkpoint.replay.identity import call_key, strand_of
+from forkpoint.replay.identity import call_key, is_key, shortened, strand_of
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session
 from forkpoint.replay.spec import read_spec
@@ -33,6 +33,7 @@ class Tape:
         self.events: list[tuple[int, Event]] = []
         self._counts: Counter[str] = Counter()
         self._ids: dict[str, str] = {}
+        self._strands: dict[str, str] = {}
 
     def open(
         self,
@@ -45,8 +46,9 @@ class Tape:
         contended: bool = False,
         codec: str | None = None,
     ) -> str:
-        key = call_key(scope, self._counts[scope])
+        key = call_key(shortened(scope), self._counts[scope])
         self._counts[scope] += 1
+        self._strands[key] = self._strands[scope] if is_key(scope) else scope
         self._ids[key] = step_id(RUN, 0, key)
         roots = {part: self.put(value) for part, value in inputs.items()}
         self._add(
@@ -58,7 +60,7 @@ class Tape:
                 kind=kind,
                 name=name,
                 key=key,
-                strand=strand_of(key),
+                strand=self._strands[key],
                 effect=effect,
                 contended=contended,
                 codec=codec,
@@ -174,9 +176,10 @@ class Player:
         effect: Effect | None = None,
         codec: str | None = None,
     ) -> CallView:
-        key = call_key(scope, self._counts[scope])
-        self._counts[scope] += 1
-        return view_of(self._store, kind, name, inputs, key=key, scope=scope, effect=effect)
+        text = shortened(scope)
+        key = call_key(text, self._counts[text])
+        self._counts[text] += 1
+        return view_of(self._store, kind, name, inputs, key=key, scope=text, effect=effect)
 
     def begin(
         self,

@@ -1,0 +1,126 @@
+"""The completion gate, with real tasks and threads waiting at it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+
+import pytest
+from forkpoint.capture.interception import CallView, Diverged, Served
+from forkpoint.events.kinds import Kind, Verdict
+from forkpoint.replay.gate import Gate
+from unit.replay.tapes import Player, Tape
+
+WAYS = 8
+
+
+def racing(order: list[int]) -> Tape:
+    """Eight strands whose calls all start before any ends, and end in this order."""
+    tape = Tape()
+    keys = [
+        tape.open(Kind.TOOL, "fetch", {"args": number}, scope=f"r/0.work.{number}")
+        for number in range(WAYS)
+    ]
+    for number in order:
+        tape.close(keys[number], number)
+    return tape
+
+
+async def handed_over(player: Player, view: CallView) -> object:
+    """What the recorder does with a served call."""
+    answer = player.session.begin(view)
+    assert isinstance(answer, Served)
+    turn = asyncio.Event()
+    while not player.session.arrive(view, turn.set):
+        await turn.wait()
+        turn.clear()
+    player.session.end(view, output=None, status="ok")
+    return answer.outcome.output
+
+
+def views(player: Player) -> list[CallView]:
+    return [
+        player.view(Kind.TOOL, "fetch", {"args": number}, scope=f"r/0.work.{number}")
+        for number in range(WAYS)
+    ]
+
+
+async def test_tasks_complete_in_the_recorded_order():
+    for seed in range(20):
+        order = random.Random(seed).sample(range(WAYS), WAYS)
+        player = Player(racing(order).recording())
+        tasks = [asyncio.create_task(handed_over(player, view)) for view in views(player)]
+
+        assert [await task for task in asyncio.as_completed(tasks)] == order
+        assert player.finish()["verdict"] == Verdict.IDENTICAL
+
+
+def test_threads_get_their_answers_in_the_recorded_order():
+    order = random.Random(5).sample(range(WAYS), WAYS)
+    player = Player(racing(order).recording())
+    got: list[object] = []
+
+    def work(view: CallView) -> None:
+        answer = player.session.begin(view)
+        assert isinstance(answer, Served)
+        turn = threading.Event()
+        while not player.session.arrive(view, turn.set):
+            turn.wait()
+            turn.clear()
+        got.append(answer.outcome.output)
+        player.session.end(view, output=None, status="ok")
+
+    threads = [threading.Thread(target=work, args=[view]) for view in views(player)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert got == order
+
+
+def test_whoever_waits_for_a_call_that_never_comes_is_released_and_the_order_is_unproven():
+    player = Player(racing([1, 0, 2, 3, 4, 5, 6, 7]).recording())
+    first = views(player)[0]
+    player.session.begin(first)
+    woken: list[bool] = []
+
+    waits = not player.session.arrive(first, lambda: woken.append(True))
+    player.session.release(first)
+    goes = player.session.arrive(first, lambda: None)
+    report = player.finish()
+
+    assert (waits, woken, goes) == (True, [True], True)
+    assert "order_unproven" in [found["reason"] for found in report["divergences"]]
+    assert report["soft"][0]["code"] == "gate_released"
+
+
+def test_a_halt_wakes_all_that_wait():
+    player = Player(racing([7, 0, 1, 2, 3, 4, 5, 6]).recording())
+    every = views(player)
+    woken: list[int] = []
+    for number, view in enumerate(every[:3]):
+        player.session.begin(view)
+        player.session.arrive(view, lambda number=number: woken.append(number))
+
+    with pytest.raises(Diverged):
+        player.tool("unknown", 1)
+
+    assert sorted(woken) == [0, 1, 2]
+    with pytest.raises(Diverged):
+        player.session.arrive(every[0], lambda: None)
+
+
+def test_points_that_never_come_are_passed():
+    gate = Gate([3, 1, 2])
+    woken: list[int] = []
+
+    arrived = gate.arrive(2, lambda: woken.append(2))
+    wake = gate.leave([3, 1])
+
+    assert (arrived, wake is not None) == (False, True)
+
+
+def test_a_step_that_is_no_point_never_waits():
+    assert Gate([0, 1]).arrive(5, lambda: None)
