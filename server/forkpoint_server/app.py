@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from forkpoint_server.db.engine import Database
+from forkpoint_server.diff.comparisons import Comparisons
 from forkpoint_server.endpoints.cockpit import Cockpit, cockpit_folder
 from forkpoint_server.endpoints.doorway import Doorway
 from forkpoint_server.endpoints.events import post_events
@@ -69,6 +70,7 @@ def make_services(settings: Settings, client: redis.asyncio.Redis | None) -> Ser
         ),
         listener=Listener(client),
         publisher=partial(_publisher, client),
+        comparisons=Comparisons(database, None),
         clock=time.time_ns,
         steady=time.monotonic,
         event_rate=Rate(per_second=limits.events_per_second, burst=limits.events_per_second * 5),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
-import orjson
+import msgspec
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.events.kinds import Kind
+from forkpoint.events.model import ReplayInfo
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,7 +47,7 @@ async def load_columns(connection: AsyncConnection, project_id: int, run_id: UUI
     where = {"run": run_id, "project": project_id}
     run = (await connection.execute(_SELECT_RUN, where)).mappings().one_or_none()
     if run is None:
-        raise NotFound(f"no run {run_id}")
+        raise NotFound("run")
     steps = (await connection.execute(_SELECT_STEPS, {"run": run_id})).mappings().all()
     artifacts = (await connection.execute(_SELECT_ARTIFACTS, {"run": run_id})).all()
     payloads: dict[UUID, list[tuple[str, str | None, str]]] = defaultdict(list)
@@ -70,8 +70,8 @@ async def load_columns(connection: AsyncConnection, project_id: int, run_id: UUI
 
 def _step(row: RowMapping, payloads: Sequence[tuple[str, str | None, str]]) -> StepRow:
     roots = {role: root for role, root, state in payloads if root and state == "clean"}
-    replay: Mapping[str, Any] = orjson.loads(row["replay"]) if row["replay"] else {}
-    source = replay.get("source") or {}
+    replay = _read_replay(row["replay"])
+    source = None if replay is None else replay.source
     return StepRow(
         seq=row["seq"],
         key=row["key"],
@@ -94,12 +94,16 @@ def _step(row: RowMapping, payloads: Sequence[tuple[str, str | None, str]]) -> S
         tokens_in=row["tokens_in"],
         tokens_out=row["tokens_out"],
         cost_micro_usd=row["cost_micro_usd"],
-        mode=replay.get("mode"),
-        edited=replay.get("edit") is not None,
-        source_run=source.get("run"),
-        source_key=source.get("key"),
+        mode=None if replay is None else replay.mode.value,
+        edited=replay is not None and replay.edit is not None,
+        source_run=source.run if source else None,
+        source_key=source.key if source else None,
         unreadable=any(state != "clean" for _, _, state in payloads),
     )
+
+
+def _read_replay(text: str | None) -> ReplayInfo | None:
+    return None if text is None else msgspec.json.decode(text, type=ReplayInfo)
 
 
 def _digest(digest: bytes | None) -> str | None:

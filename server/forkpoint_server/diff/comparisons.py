@@ -36,7 +36,7 @@ _Key = tuple[int, str, str, int, int]
 class Comparisons:
     """The comparisons of one process, by project, runs and heads: none is ever stale."""
 
-    def __init__(self, database: Database, blobs: BlobStore) -> None:
+    def __init__(self, database: Database, blobs: BlobStore | None) -> None:
         self._database = database
         self._blobs = blobs
         self._kept: OrderedDict[_Key, Comparison] = OrderedDict()

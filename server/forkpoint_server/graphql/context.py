@@ -9,6 +9,7 @@ from typing import TypeAlias
 import strawberry
 
 from forkpoint_server.db.engine import Database
+from forkpoint_server.diff.comparisons import Comparisons
 from forkpoint_server.graphql.loaders import Loaders
 from forkpoint_server.live.listen import Listener
 from forkpoint_server.live.publish import Publisher
@@ -28,6 +29,7 @@ class Services:
     listener: Listener
     publisher: Callable[[int], Publisher]
     """The publisher of a project."""
+    comparisons: Comparisons
     clock: Callable[[], int]
     """Wall clock in ns."""
     steady: Callable[[], float]

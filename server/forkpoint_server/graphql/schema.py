@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types.execution import ExecutionContext
 
+from forkpoint_server.graphql.comparing import DiffQuery
 from forkpoint_server.graphql.errors import present
 from forkpoint_server.graphql.gate import Documents, Gate
 from forkpoint_server.graphql.mutations.ingestion import IngestionMutation
@@ -17,7 +18,7 @@ from forkpoint_server.graphql.scalars import SCALARS
 from forkpoint_server.graphql.subscriptions.runevents import RunEventsSubscription
 from forkpoint_server.graphql.subscriptions.runschanged import RunsChangedSubscription
 
-QUERIES: tuple[type, ...] = (CoreQuery,)
+QUERIES: tuple[type, ...] = (CoreQuery, DiffQuery)
 MUTATIONS: tuple[type, ...] = (IngestionMutation, TokenMutation)
 SUBSCRIPTIONS: tuple[type, ...] = (RunEventsSubscription, RunsChangedSubscription)
 
