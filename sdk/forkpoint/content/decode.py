@@ -10,9 +10,7 @@ from forkpoint.content.blocks import (
     Get,
     Key,
     Value,
-    children,
     digest_text,
-    load,
 )
 from forkpoint.content.bodies import (
     MAX_LEVELS,
@@ -31,6 +29,7 @@ from forkpoint.content.bodies import (
 from forkpoint.content.encode import encode
 from forkpoint.content.errors import CorruptBlock, LimitExceeded
 from forkpoint.content.limits import LIMITS, Limits
+from forkpoint.content.tree import load_tree
 
 
 def decode(root: Digest, get: Get, limits: Limits = LIMITS) -> Value:
@@ -51,30 +50,6 @@ def verify(root: Digest, get: Get) -> None:
 
     if encode(decode(root, get), forget) != root:
         raise CorruptBlock(digest_text(root), "not in canonical form")
-
-
-def load_tree(root: Digest, get: Get, *, budget: int) -> dict[Digest, bytes]:
-    """All blocks of a tree, level by level; `LimitExceeded` if it expands beyond the budget.
-
-    Blocks are shared, so few of them can describe a value of any size: the expanded size is summed
-    up over the graph before anything is built.
-    """
-    blocks: dict[Digest, bytes] = {}
-    below: dict[Digest, list[Digest]] = {}
-    level = [root]
-    left = budget
-    while level:
-        for digest, body in load(level, get).items():
-            left -= len(body)
-            blocks[digest] = body
-            below[digest] = children(body)
-        if left < 0:
-            raise LimitExceeded("decode_bytes", budget)
-        found = dict.fromkeys([child for digest in level for child in below[digest]])
-        level = [digest for digest in found if digest not in blocks]
-    if _expanded(root, blocks, below) > budget:
-        raise LimitExceeded("decode_bytes", budget)
-    return blocks
 
 
 class Reader:
@@ -227,22 +202,6 @@ class Reader:
         if _weighs(ref.digest, units, by_bytes=by_bytes) != ref.count:
             raise _corrupt(ref.digest, "wrong count")
         return units
-
-
-def _expanded(
-    root: Digest, blocks: Mapping[Digest, bytes], below: Mapping[Digest, list[Digest]]
-) -> int:
-    sizes: dict[Digest, int] = {}
-    stack = [root]
-    while stack:
-        digest = stack[-1]
-        unknown = [child for child in below[digest] if child not in sizes]
-        if unknown:
-            stack += unknown
-            continue
-        stack.pop()
-        sizes[digest] = len(blocks[digest]) + sum([sizes[child] for child in below[digest]])
-    return sizes[root]
 
 
 def _weighs(digest: Digest, units: list[Parsed], *, by_bytes: bool) -> int:

@@ -23,17 +23,16 @@ from forkpoint.content.blocks import (
 from forkpoint.content.chunking import CELL_WEIGHT, CHUNK_WEIGHT
 from forkpoint.content.chunking import Sequence as Chunked
 from forkpoint.content.errors import LimitExceeded, NotEncodable
+from forkpoint.content.keys import key_cell, object_keys, utf8_of
 from forkpoint.content.limits import BODY_BYTES, LIMITS, Limits
 from forkpoint.content.lines import PIECE_BYTES, TEXT_BYTES, Lines
-from forkpoint.errors import EventError
-from forkpoint.events.canonical import SAFE_INTEGER, key_bytes, number_bytes, sorted_keys
+from forkpoint.events.canonical import SAFE_INTEGER, key_bytes, number_bytes
 
 OBJECT_WEIGHT = 32_768
 """A dict of at most this weight is a plain object."""
 _OBJECT_SURE = 16
 """So many entries are below `OBJECT_WEIGHT` whatever they hold (962 of key, 1024 of cell)."""
 _TEXT_SURE = TEXT_BYTES // 4
-_KEY_BYTES = 160
 _TILDE = ord("~")
 
 
@@ -102,7 +101,7 @@ class Writer:
         if len(text) > _TEXT_SURE:
             if len(text) > self.limits.string_bytes:
                 raise LimitExceeded("string_bytes", self.limits.string_bytes)
-            raw = _utf8(text)
+            raw = utf8_of(text)
             if raw is not None and len(raw) > TEXT_BYTES:
                 return self._text_body(raw)
         try:
@@ -122,7 +121,7 @@ class Writer:
                 ]
             )
             if weight > OBJECT_WEIGHT:
-                cells = [b"[%s,%s]" % (_key_cell(key), cell) for key, cell in entries]
+                cells = [b"[%s,%s]" % (key_cell(key), cell) for key, cell in entries]
                 return self._sequence_body(cells, b"m")
         return b"{" + b",".join([key + cell for key, cell in entries]) + b"}"
 
@@ -236,37 +235,6 @@ def float_body(value: float) -> bytes:
     if value != value:
         return b'"~fNaN"'
     return b'"~fInfinity"' if value > 0 else b'"~f-Infinity"'
-
-
-def _key_cell(key: bytes) -> bytes:
-    """A key as a string value in an entry: there a literal tilde would read as a tag."""
-    return b'"~' + key[1:-1] if key[1] == _TILDE else key[:-1]
-
-
-def object_keys(value: Mapping[Key, object]) -> list[str] | None:
-    """The keys in canonical order, or None if this dict cannot be a plain object."""
-    for key in value:
-        if not isinstance(key, str) or (len(key) > _KEY_BYTES // 4 and not _fits(key)):
-            return None
-    keys = cast("Mapping[str, object]", value)
-    try:
-        for key in keys:
-            key_bytes(key)
-    except EventError:  # a lone surrogate
-        return None
-    return sorted_keys(keys)
-
-
-def _fits(key: str) -> bool:
-    raw = _utf8(key)
-    return raw is not None and len(raw) <= _KEY_BYTES
-
-
-def _utf8(text: str) -> bytes | None:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return None
 
 
 def _plain_text(value: str) -> str:

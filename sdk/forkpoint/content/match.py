@@ -98,5 +98,6 @@ class Match:
             self.common += run
         self.cells += self._old_cells[at : at + run]
         moved = self.starts[-1] - self._old_starts[at]
-        self.starts += [start + moved for start in self._old_starts[at + 1 : at + run + 1]]
+        starts = self._old_starts[at + 1 : at + run + 1]
+        self.starts += [start + moved for start in starts] if moved else starts
         self._next = at + run

@@ -12,7 +12,8 @@ from math import copysign
 from typing import TypeAlias, cast
 
 from forkpoint.content.blocks import Digest, Key, Value
-from forkpoint.content.encode import Writer, object_keys
+from forkpoint.content.encode import Writer
+from forkpoint.content.keys import object_keys
 from forkpoint.content.pointer import token
 from forkpoint.events.canonical import SAFE_INTEGER
 

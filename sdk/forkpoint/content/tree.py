@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from forkpoint.content.blocks import Digest, Get, children, load
+from forkpoint.content.errors import LimitExceeded
 
 
 def walk(root: Digest, get: Get, seen: set[Digest]) -> Iterator[tuple[Digest, bytes]]:
@@ -40,3 +41,43 @@ def contains(root: Digest, needle: Digest, get: Get, skip: set[Digest] | None = 
             return True
         level = [digest for digest in found if digest not in opened]
     return False
+
+
+def load_tree(root: Digest, get: Get, *, budget: int) -> dict[Digest, bytes]:
+    """All blocks of a tree, level by level; `LimitExceeded` if it expands beyond the budget.
+
+    Blocks are shared, so few of them can describe a value of any size: the expanded size is summed
+    up over the graph before anything is built.
+    """
+    blocks: dict[Digest, bytes] = {}
+    below: dict[Digest, list[Digest]] = {}
+    level = [root]
+    left = budget
+    while level:
+        for digest, body in load(level, get).items():
+            left -= len(body)
+            blocks[digest] = body
+            below[digest] = children(body)
+        if left < 0:
+            raise LimitExceeded("decode_bytes", budget)
+        found = dict.fromkeys([child for digest in level for child in below[digest]])
+        level = [digest for digest in found if digest not in blocks]
+    if _expanded(root, blocks, below) > budget:
+        raise LimitExceeded("decode_bytes", budget)
+    return blocks
+
+
+def _expanded(
+    root: Digest, blocks: Mapping[Digest, bytes], below: Mapping[Digest, list[Digest]]
+) -> int:
+    sizes: dict[Digest, int] = {}
+    stack = [root]
+    while stack:
+        digest = stack[-1]
+        unknown = [child for child in below[digest] if child not in sizes]
+        if unknown:
+            stack += unknown
+            continue
+        stack.pop()
+        sizes[digest] = len(blocks[digest]) + sum([sizes[child] for child in below[digest]])
+    return sizes[root]
