@@ -25,8 +25,8 @@ def duration(ns: int | None) -> str:
 
 
 def moment(ns: int) -> str:
-    """Local date and time to the second."""
-    return datetime.fromtimestamp(ns // NS_PER_S, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Local date and time to the minute."""
+    return datetime.fromtimestamp(ns // NS_PER_S, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def count(number: int | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +20,8 @@ def read_policy_file(path: Path) -> dict[str, object]:
     """A policy in JSON or YAML; anchors, aliases and tags of YAML are refused."""
     try:
         text = path.read_text()
-        if any(isinstance(token, _REFUSED) for token in yaml.scan(text)):
+        tokens = cast("Iterable[object]", yaml.scan(text))  # pyright: ignore[reportUnknownMemberType]
+        if any(isinstance(token, _REFUSED) for token in tokens):
             raise CliError(f"{path}: a policy has no YAML anchors, aliases or tags")
         value = yaml.safe_load(text)
     except OSError as error:

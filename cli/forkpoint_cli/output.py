@@ -38,13 +38,24 @@ KIND_STYLES = {
 }
 
 
+GAP = 2
+"""Blanks between two columns."""
+NARROWEST = 12
+PIPE_WIDTH = 200
+"""Characters of a line where no terminal says how wide it is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a table. `width` limits cells of recorded text, in characters."""
+    """One column of a table. `width` limits cells of recorded text, in characters.
+
+    A column with `gives` is made narrower, down to `NARROWEST`, when the terminal is too narrow.
+    """
 
     title: str
     right: bool = False
     width: int = 60
+    gives: bool = False
     style: str | None = None
 
 
@@ -53,7 +64,7 @@ class Output:
     """Writes to the terminal; results to stdout, remarks to stderr."""
 
     raw: bool = False
-    console: Console = field(default_factory=lambda: Console(highlight=False))
+    console: Console = field(default_factory=lambda: _console())
     remarks: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
 
     def json(self, value: object) -> None:
@@ -73,19 +84,41 @@ class Output:
         click.echo(recorded if self.raw else harmless(recorded))
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> None:
-        """Aligned columns without lines; recorded cells on one line each."""
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for column in columns:
+        """Aligned columns without lines, each cell on one line; empty columns are left out."""
+        known = [
+            index
+            for index in range(len(columns))
+            if not rows or any(str(row[index]).strip("- ") for row in rows)
+        ]
+        columns = [columns[index] for index in known]
+        cells = [[self._cell(row[i], columns[n]) for n, i in enumerate(known)] for row in rows]
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+        for column, width in zip(columns, self._widths(columns, cells), strict=True):
             table.add_column(
                 column.title,
                 justify="right" if column.right else "left",
                 style=column.style,
+                width=width,
                 no_wrap=True,
                 overflow="ellipsis",
             )
-        for row in rows:
-            table.add_row(*map(self._cell, row, columns))
+        for row in cells:
+            table.add_row(*row)
         self.console.print(table)
+
+    def _widths(self, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> list[int]:
+        """Width of each column: that of its longest cell, less where the terminal is narrow."""
+        widths = [
+            max([len(column.title), *(row[index].cell_len for row in rows)])
+            for index, column in enumerate(columns)
+        ]
+        excess = sum(widths) + GAP * (len(widths) - 1) - self.console.width
+        for index, column in enumerate(columns):
+            if column.gives and excess > 0:
+                narrower = max(min(NARROWEST, widths[index]), widths[index] - excess)
+                excess -= widths[index] - narrower
+                widths[index] = narrower
+        return widths
 
     def _cell(self, value: str | Text, column: Column) -> Text:
         if isinstance(value, Text):
@@ -110,3 +143,8 @@ def styled_status(status: str) -> Text:
 def styled_kind(kind: str) -> Text:
     """A kind of step in its colour."""
     return Text(kind.lower(), style=KIND_STYLES.get(kind.lower(), ""))
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)

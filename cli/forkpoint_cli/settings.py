@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_URL = "http://127.0.0.1:4600"
+DEFAULT_DATA = "~/.forkpoint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Settings:
     token: str | None = None
     """FORKPOINT_TOKEN: needed unless the service is on this machine."""
 
-    data: Path = Path("~/.forkpoint")
+    data: Path = Path(DEFAULT_DATA)
     """FORKPOINT_DATA: keys, spools and temporary bundles."""
 
     raw: bool = False
@@ -41,7 +42,7 @@ class Settings:
 
     def diff_url(self, a: str, b: str) -> str:
         """The cockpit's page that compares two runs."""
-        return f"{self.url.rstrip('/')}/diff/{a}...{b}"
+        return f"{self.url}/diff/{a}...{b}"
 
 
 def read_settings(
@@ -53,7 +54,7 @@ def read_settings(
     raw: bool = False,
 ) -> Settings:
     """Settings of this process; what is None comes from the environment."""
-    directory = Path(data or environment.get("FORKPOINT_DATA") or Settings.data)
+    directory = Path(data or environment.get("FORKPOINT_DATA") or DEFAULT_DATA)
     return Settings(
         url=(url or environment.get("FORKPOINT_URL") or DEFAULT_URL).rstrip("/"),
         token=token or environment.get("FORKPOINT_TOKEN") or None,

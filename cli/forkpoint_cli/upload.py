@@ -67,8 +67,8 @@ async def _upload(
 ) -> Totals:
     totals = Totals()
     async with service.connected() as connection:
-        for first in range(0, len(files), RUNS_A_REQUEST):
-            runs = [read(path) for path in files[first : first + RUNS_A_REQUEST]]
+        for group in _groups(files):
+            runs = [read(path) for path in group]
             created = await _start(connection, runs)
             fresh = [run for run in runs if run.start.run_id in created]
             await _ingest(connection, fresh)
@@ -77,6 +77,21 @@ async def _upload(
                 totals = totals.plus(run, created=run.start.run_id in created)
                 advance()
     return totals
+
+
+def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Files whose runs are opened by one request: blocks weigh about as much as their file."""
+    group: list[Path] = []
+    weight = 0
+    for path in files:
+        size = path.stat().st_size
+        if group and (len(group) == RUNS_A_REQUEST or weight + size > BYTES_A_REQUEST):
+            yield group
+            group, weight = [], 0
+        group.append(path)
+        weight += size
+    if group:
+        yield group
 
 
 async def _start(connection: Connection, runs: Sequence[ImportedRun]) -> set[str]:

@@ -21,7 +21,7 @@ def recorded_policy(recorded: Recorded) -> Check | None:
     refusals = recorded.refusals()
 
     @forkpoint.safety
-    def policy(tool: str, args: Mapping[str, object]) -> str | None:
-        return refusals.get(call_identity(tool, args))
+    def policy(subject: Mapping[str, object]) -> str | None:
+        return refusals.get(call_identity(str(subject["tool"]), subject["args"]))
 
-    return policy
+    return lambda tool, args: policy({"tool": tool, "args": args})

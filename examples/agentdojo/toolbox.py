@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, cast
 
 import forkpoint
@@ -56,6 +57,9 @@ INTENTS: Mapping[str, list[str]] = {
 """The arguments that make two writes the same deed."""
 
 
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
 class Toolbox:
     """One task environment and the tools that act on it, each recorded as a step."""
 
@@ -102,5 +106,11 @@ class Toolbox:
             return tool_result_to_str(result)
 
         tool.__name__ = tool.__qualname__ = name
-        decorate = forkpoint.tool(effect=EFFECTS[name], version=VERSION, intent=INTENTS.get(name))
+        tool.__signature__ = _signature(self._runtime.functions[name].parameters.model_fields)
+        decorate = forkpoint.tool(effect=EFFECTS[name], version=VERSION, intent=INTENTS.get(name, ()))
         return decorate(tool)
+
+
+def _signature(names: Iterable[str]) -> inspect.Signature:
+    """The arguments a tool takes, so that it is recorded under their names."""
+    return inspect.Signature([inspect.Parameter(name, _KEYWORD) for name in names])

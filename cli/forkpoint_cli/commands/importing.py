@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import click
+from forkpoint.capture.assembly import redactor_of
+from forkpoint.settings import Settings as RecorderSettings
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from forkpoint_cli.errors import CliError
+from forkpoint_cli.importers.agentdojo import import_log
+from forkpoint_cli.importers.agentdojo_log import LogFormatError
 from forkpoint_cli.importers.files import found_files
+from forkpoint_cli.importers.tape import ImportedRun, Importer
 from forkpoint_cli.session import Session, json_option, pass_session
 from forkpoint_cli.upload import Totals, upload_files
 
@@ -47,4 +54,26 @@ def import_with_bar(session: Session, files: Sequence[Path]) -> Totals:
     )
     with Progress(*columns, console=session.output.remarks, transient=True) as progress:
         bar = progress.add_task("importing", total=len(files))
-        return upload_files(session, files, advance=lambda: progress.advance(bar))
+        return upload_files(
+            session.service, files, _reader(session), advance=lambda: progress.advance(bar)
+        )
+
+
+def _reader(session: Session) -> Callable[[Path], ImportedRun]:
+    """Reads a log with everything masked that a recorder of this data directory would mask."""
+    settings = RecorderSettings.from_environment(os.environ, data=session.settings.data)
+    redactor = redactor_of(settings)
+    importer = Importer(
+        name=f"forkpoint-cli/{version('forkpoint-cli')}",
+        redact=redactor.redact,
+        ruleset_id=redactor.ruleset_id,
+        redaction_key_id=redactor.key_id,
+    )
+
+    def read(path: Path) -> ImportedRun:
+        try:
+            return import_log(path.read_bytes(), importer)
+        except LogFormatError as error:
+            raise LogFormatError(f"{path}: {error.message}") from None
+
+    return read

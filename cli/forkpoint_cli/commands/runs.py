@@ -43,6 +43,8 @@ query ($id: ID!, $first: Int!, $after: String) {{
 }}
 """
 PAGE = 200
+SHORT_ID = 13
+"""Characters of an id in tables: its time in ms, in the ids that recorders make."""
 
 
 @click.group()
@@ -123,7 +125,7 @@ def read_run(session: Session, run: str) -> dict[str, object]:
 _RUN_COLUMNS = [
     Column(title="run", style="cyan"),
     Column(title="status"),
-    Column(title="name", width=40),
+    Column(title="name", width=40, gives=True),
     Column(title="started"),
     Column(title="took", right=True),
     Column(title="steps", right=True),
@@ -137,7 +139,7 @@ def _run_row(run: Fields) -> list[str | Text]:
     errors = int(cast("int", run["errorCount"]))
     origin = cast("Fields | None", run["origin"])
     return [
-        str(run["id"]),
+        str(run["id"])[:SHORT_ID],
         styled_status(_word(run)),
         str(run["name"]),
         moment(_number(run["startedNs"]) or 0),
@@ -145,19 +147,19 @@ def _run_row(run: Fields) -> list[str | Text]:
         count(_number(run["stepCount"])),
         Text(str(errors), style="red" if errors else "dim"),
         _tokens(run),
-        f"{origin['kind']} of {str(origin['runId'])[:13]}" if origin else "",
+        f"{origin['kind']} of {str(origin['runId'])[:SHORT_ID]}" if origin else "",
     ]
 
 
 _STEP_COLUMNS = [
     Column(title="step", right=True),
     Column(title="kind"),
-    Column(title="name", width=48),
+    Column(title="name", width=48, gives=True),
     Column(title="status"),
     Column(title="took", right=True),
     Column(title="tokens", right=True),
     Column(title="mode"),
-    Column(title="note", width=40),
+    Column(title="note", width=40, gives=True),
 ]
 
 

@@ -47,7 +47,7 @@ def token() -> None:
 @pass_session
 def create(session: Session, name: str, scopes: tuple[str, ...], days: int, as_json: bool) -> None:
     """Make a token called NAME; its secret is printed once and never again."""
-    wanted = {"name": name, "scopes": list(scopes), "days": days}
+    wanted = {"name": name, "scopes": list(scopes), "expiresInDays": days}
     answer = session.service.ask(_CREATE, input=wanted)
     made = cast("Mapping[str, object]", answer["createToken"])
     if as_json:

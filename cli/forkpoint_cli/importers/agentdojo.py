@@ -25,7 +25,7 @@ from forkpoint_cli.importers.agentdojo_log import (
     refused,
     tool_text,
 )
-from forkpoint_cli.importers.tape import Call, ImportedRun, Redact, Tape
+from forkpoint_cli.importers.tape import Call, ImportedRun, Importer, Tape
 
 SCOPE = "r#0"
 """Call key of the agent step around all others."""
@@ -33,17 +33,19 @@ MODEL_STEP = "openai.chat"
 _RAISED = re.compile(r"(?P<class>[A-Z]\w*(?:Error|Exception)): (?P<message>.*)", re.DOTALL)
 
 
-def import_log(body: bytes, *, redact: Redact, sender: str) -> ImportedRun:
+def import_log(body: bytes, importer: Importer) -> ImportedRun:
     """One file as a run. Raises `LogFormatError` when it is no AgentDojo log."""
     log = read_log(body)
-    tape = Tape(run_id_of(body), redact=redact)
+    tape = Tape(run_id_of(body), redact=importer.redact)
     clock = _Clock(log)
     answer = _record(log, tape, clock)
     start = RunStart(
         run_id=tape.run,
         name=f"{log.suite_name}/{log.user_task_id}",
         started_ns=log.started_ns,
-        sdk=sender,
+        ruleset_id=importer.ruleset_id,
+        redaction_key_id=importer.redaction_key_id,
+        sdk=importer.name,
         identity="derived",
         tags=tags(log),
         artifacts=(tape.store(attributes(log)).ref("attributes"),),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 from forkpoint.content import (
     Digest,
@@ -15,7 +15,7 @@ from forkpoint.content import (
     shape,
     signature,
 )
-from forkpoint.events.canonical import canonical_bytes
+from forkpoint.events.canonical import Plain, canonical_bytes
 from forkpoint.events.ids import Root, RunId, StepId, step_id
 from forkpoint.events.kinds import Kind
 from forkpoint.events.model import (
@@ -29,6 +29,16 @@ from forkpoint.events.model import (
 
 Redact = Callable[[object], object]
 """Takes the secrets out of one value; item-wise, so a list may be given item by item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """Who imports: its name and version, and what it masks with."""
+
+    name: str
+    redact: Redact
+    ruleset_id: str | None = None
+    redaction_key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +94,11 @@ class Tape:
 
     def store_redacted(self, value: object) -> Stored:
         """Encode a value that is redacted already."""
-        plain: Value = value  # pyright: ignore[reportAssignmentType]: what JSON or msgspec parsed
-        return Stored(encode(plain, self._keep), len(canonical_bytes(value)))
+        return Stored(encode(cast("Value", value), self._keep), _size(value))
 
     def output(self, redacted: object) -> list[ArtifactRef]:
         """A redacted answer, and beside it what its canonical form forgets."""
-        plain: Value = redacted  # pyright: ignore[reportAssignmentType]: as in `store_redacted`
-        form = shape(plain)
+        form = shape(cast("Value", redacted))
         refs = [self.store_redacted(redacted).ref("output")]
         if form is not None:
             refs.append(self.store_redacted(form).ref("shape"))
@@ -167,9 +175,8 @@ class Conversation:
     def add(self, message: Mapping[str, object]) -> object:
         """Append a message; gives its redacted form."""
         redacted = self._redact(message)
-        plain: Value = redacted  # pyright: ignore[reportAssignmentType]: as in `store_redacted`
-        self._size += len(canonical_bytes(redacted)) + (1 if len(self._encoder) else 0)
-        self._encoder.push(plain)
+        self._size += _size(redacted) + (1 if len(self._encoder) else 0)
+        self._encoder.push(cast("Value", redacted))
         self._new.append(redacted)
         return redacted
 
@@ -181,3 +188,8 @@ class Conversation:
         """The messages added since this was last asked."""
         new, self._new = self._new, []
         return self._tape.store_redacted(new)
+
+
+def _size(value: object) -> int:
+    """Bytes of the canonical JSON of a parsed value."""
+    return len(canonical_bytes(cast("Plain", value)))

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from forkpoint.content import decode, digest_from_text, encode, restore
+from forkpoint.content import Value, decode, digest_from_text, encode, restore
 from forkpoint.events.kinds import Kind, RunStatus
 from forkpoint.events.model import StepEnded, StepStarted
 from forkpoint.events.wire import read_event, to_builtins
 from forkpoint_cli.importers.agentdojo import import_log
 from forkpoint_cli.importers.agentdojo_log import LogFormatError, chat_message, read_log
 from forkpoint_cli.importers.files import found_files
-from forkpoint_cli.importers.tape import ImportedRun
+from forkpoint_cli.importers.tape import ImportedRun, Importer
 
 RUNS = Path(__file__).parents[3] / "examples/agentdojo/runs"
 PARALLEL = RUNS / (
@@ -23,9 +23,12 @@ PARALLEL = RUNS / (
 )
 
 
+TESTER = Importer(name="test/1", redact=lambda value: value)
+
+
 @cache
 def imported(path: Path) -> ImportedRun:
-    return import_log(path.read_bytes(), redact=lambda value: value, sender="test/1")
+    return import_log(path.read_bytes(), TESTER)
 
 
 @cache
@@ -75,7 +78,7 @@ def test_the_message_list_has_the_root_of_a_list_encoded_at_once():
     whole = [chat_message(said) for said in log.messages[1:-1]]
     root = next(ref.root for ref in last.artifacts if ref.role == "input.messages")
 
-    assert digest_from_text(root or "") == encode(cast("list[object]", whole), lambda d, b: None)  # pyright: ignore[reportArgumentType]
+    assert digest_from_text(root or "") == encode(cast("Value", whole), lambda d, b: None)
 
 
 def test_parallel_tool_calls_are_steps_in_the_order_they_were_asked_for():
@@ -104,7 +107,7 @@ def test_a_refused_call_is_an_error_that_says_so():
 
 def test_importing_twice_gives_the_same_run():
     first = imported(PARALLEL)
-    second = import_log(PARALLEL.read_bytes(), redact=lambda value: value, sender="test/1")
+    second = import_log(PARALLEL.read_bytes(), TESTER)
 
     assert first == second
     assert first.end.events == {"0": len(first.events)}
@@ -127,4 +130,4 @@ def test_times_never_go_back_and_fill_the_recorded_duration():
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"messages": 1}', b"\xff\xfe", b'{"a": 1}'])
 def test_another_format_is_refused(body: bytes):
     with pytest.raises(LogFormatError, match="not an AgentDojo log"):
-        import_log(body, redact=lambda value: value, sender="test/1")
+        import_log(body, TESTER)

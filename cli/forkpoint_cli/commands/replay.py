@@ -1,0 +1,77 @@
+"""`forkpoint replay`: run a program again on its recording, or fork it there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from forkpoint_cli.forks import MODES, read_edits, read_policy_file, with_mode
+from forkpoint_cli.replaying import Asked, replay_command
+from forkpoint_cli.session import Session, json_option, pass_session
+from forkpoint_cli.sources import open_source
+from forkpoint_cli.verdicts import exit_code, print_report
+from forkpoint_cli.verifying import verify_recording
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("source", metavar="RUN|BUNDLE")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--mode", type=click.Choice(MODES), help="Default mode; without a policy: exact.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Rules in JSON or YAML.",
+)
+@click.option("--at", multiple=True, help="Step to fork at: a number or a call key.")
+@click.option("--edit", "edits", multiple=True, help="What is different there: output=@f.json, ...")
+@click.option("--allow-writes", is_flag=True, help="Live calls of writing tools may happen.")
+@json_option
+@pass_session
+def replay(
+    session: Session,
+    source: str,
+    command: tuple[str, ...],
+    mode: str | None,
+    policy_file: Path | None,
+    at: tuple[str, ...],
+    edits: tuple[str, ...],
+    allow_writes: bool,
+    as_json: bool,
+) -> None:
+    """Replay RUN or BUNDLE with the program after `--`; without one, verify what is recorded.
+
+    With --at and --edit the replay is a fork. Exit status: 0 identical or forked, 1 diverged,
+    2 trouble, 125 not comparable.
+    """
+    policy = read_policy_file(policy_file) if policy_file else None
+    asked = Asked(
+        policy=with_mode(policy, mode) if mode else policy,
+        edits=tuple(read_edits(at, edits)),
+        at=at[0] if at else None,
+        grants=("replay:effects",) if allow_writes else (),
+        stdout=sys.stderr if as_json else None,
+    )
+    opened = open_source(session, source)
+    if not command:
+        _print(session, verify_recording(opened), as_json=as_json)
+        return
+    done = replay_command(session, opened, asked, command)
+    if done.uploaded:
+        url = session.settings.run_url(done.run)
+        session.output.remark(Text("run       ", style="dim"), Text(url, style="cyan"))
+    else:
+        session.output.remark(Text("the run is kept here until the service answers", "yellow"))
+    _print(session, done.report, as_json=as_json)
+
+
+def _print(session: Session, report: Mapping[str, object], *, as_json: bool) -> None:
+    if as_json:
+        session.output.json(report)
+    else:
+        print_report(session.output, report)
+    raise SystemExit(exit_code(report))

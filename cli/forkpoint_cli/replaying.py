@@ -1,0 +1,157 @@
+"""A host replay: the program runs again in a child that records to disk; we upload its spool."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from forkpoint.bundle import write_bundle
+from forkpoint.events.ids import run_id
+
+from forkpoint_cli.errors import CliError
+from forkpoint_cli.session import Session
+from forkpoint_cli.sources import Opened
+from forkpoint_cli.spools import SpoolUpload
+
+POLL_S = 0.05
+_HELD = frozenset({"prompt", "params", "model", "tools"})
+"""Edits that hold from the cut on, for every model call."""
+Report = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the replay shall be. Places are call keys or step numbers, as typed."""
+
+    policy: Mapping[str, object] | None = None
+    at: str | None = None
+    """Where to fork; None: a plain replay."""
+    edits: Sequence[tuple[str, Mapping[str, object]]] = ()
+    grants: Sequence[str] = ()
+    stdout: IO[str] | int | None = None
+    """Where the program's output goes; None: where ours goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """How it went. `run` is the id of the new run; `uploaded` whether the service has it."""
+
+    run: str
+    report: Report
+    uploaded: bool
+
+
+def replay_command(
+    session: Session, opened: Opened, asked: Asked, command: Sequence[str]
+) -> Replayed:
+    """Run `command` on the recording and upload the run it makes while it makes it."""
+    folder = session.settings.data / "replays" / str(uuid.uuid4())
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        files = _prepared(opened, asked, folder)
+        upload = SpoolUpload(session.settings, files.spool)
+        status = _run(command, files.environment(session), asked, upload)
+        report = _report(files.report, status, command)
+        return Replayed(run=files.run, report=report, uploaded=upload.trouble is None)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """What the child is given, and where it leaves what it makes."""
+
+    run: str
+    recording: Path
+    spec: Path
+    spool: Path
+    report: Path
+
+    def environment(self, session: Session) -> dict[str, str]:
+        return {
+            **os.environ,
+            "FORKPOINT_DATA": str(session.settings.data),
+            "FORKPOINT_REPLAY": str(self.recording),
+            "FORKPOINT_REPLAY_SPEC": str(self.spec),
+            "FORKPOINT_SPOOL": str(self.spool),
+        }
+
+
+def _prepared(opened: Opened, asked: Asked, folder: Path) -> _Files:
+    files = _Files(
+        run=run_id(time.time_ns(), os.urandom(10)),
+        recording=opened.path or folder / "recording.fpb",
+        spec=folder / "spec.json",
+        spool=folder / "spool",
+        report=folder / "report.json",
+    )
+    if opened.path is None:
+        recorded = opened.recorded
+        write_bundle(
+            files.recording, recorded.start, recorded.end, recorded.events, recorded.blocks
+        )
+    files.spool.mkdir()
+    files.spec.write_text(json.dumps(_spec(files, opened, asked)))
+    return files
+
+
+def _spec(files: _Files, opened: Opened, asked: Asked) -> dict[str, object]:
+    """The file behind FORKPOINT_REPLAY_SPEC."""
+    fork = asked.at is not None
+    return {
+        "session": str(uuid.uuid4()),
+        "kind": "fork" if fork else "replay",
+        "run_id": files.run,
+        "policy": asked.policy,
+        "cut": {"key": opened.key_at(asked.at)} if asked.at is not None else None,
+        "edits": [_placed(opened, place, edit) for place, edit in asked.edits],
+        "report": str(files.report),
+        "grants": list(asked.grants),
+    }
+
+
+def _placed(opened: Opened, place: str, edit: Mapping[str, object]) -> dict[str, object]:
+    if edit["kind"] in _HELD:
+        return dict(edit)
+    return {**edit, "key": opened.key_at(place)}
+
+
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], asked: Asked, upload: SpoolUpload
+) -> int:
+    """Run the child to its end while uploading; its exit status."""
+    try:
+        child = subprocess.Popen(command, env=environment, stdout=asked.stdout)
+    except OSError as error:
+        raise CliError(f"cannot run {command[0]}: {error.strerror}") from None
+    try:
+        while True:
+            try:
+                status = child.wait(POLL_S)
+            except subprocess.TimeoutExpired:
+                upload.advance()
+                continue
+            upload.finish()
+            return status
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+
+
+def _report(path: Path, status: int, command: Sequence[str]) -> Report:
+    try:
+        return cast("Report", json.loads(path.read_bytes()))
+    except (OSError, json.JSONDecodeError):
+        raise CliError(
+            f"{command[0]} ended with status {status} before its replay was over",
+            hint="the first forkpoint.run() of the program is what is replayed",
+        ) from None
