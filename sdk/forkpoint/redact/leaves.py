@@ -42,7 +42,7 @@ class Leaves:
             return self._cookies(text)
         if kind is KeyClass.CONSTANT:
             return text if is_token(text) else CONSTANT
-        if kind is KeyClass.WEAK and not looks_secret(without_tokens(text)):
+        if kind is KeyClass.WEAK and not looks_secret(without_tokens(self._without_known(text))):
             return None
         return self._pieces(text)
 
@@ -76,7 +76,7 @@ class Leaves:
 
     def may_be_nested(self, text: str) -> bool:
         """Whether a string may be JSON in which something can be found."""
-        if len(text) < 2 or text.lstrip()[:1] not in ("{", "["):
+        if len(text) < 2 or text.lstrip()[:1] not in ("{", "[", '"'):
             return False
         return (bool(self._known) and "\\" in text) or self._names.might_hold(text)
 
