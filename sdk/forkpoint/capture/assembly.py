@@ -8,6 +8,7 @@ from forkpoint.capture.counters import Counters
 from forkpoint.capture.disk import DiskSpool
 from forkpoint.capture.keys import project_key
 from forkpoint.capture.recorder import Recorder
+from forkpoint.capture.uplink import SpoolUplink
 from forkpoint.redact.engine import Redactor
 from forkpoint.redact.known import from_environment
 from forkpoint.redact.names import Names
@@ -25,7 +26,10 @@ def assembled(settings: Settings) -> Recorder:
         clock=time_ns,
         bound=settings.spool_bytes,
     )
-    return Recorder(settings, spool, lambda: redactor_of(settings), counters=counters)
+    uplink = None if settings.spool else SpoolUplink(spool, settings, counters)
+    return Recorder(
+        settings, spool, lambda: redactor_of(settings), counters=counters, uplink=uplink
+    )
 
 
 def redactor_of(settings: Settings) -> Redactor:

@@ -10,7 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from forkpoint.capture.counters import Counters
-from forkpoint.capture.spool import SEGMENT_BYTES, RecordType, pack_record, segment_path
+from forkpoint.capture.spool import (
+    SEGMENT_BYTES,
+    Position,
+    RecordType,
+    pack_record,
+    segment_path,
+)
 from forkpoint.events import wire
 from forkpoint.events.model import Event, RunEnd, RunStart
 
@@ -97,6 +103,11 @@ class DiskSpool:
                     os.close(descriptor)
             self._file = self._lock_file = -1
 
+    def end_position(self) -> Position:
+        """Where the records written so far end."""
+        with self._lock:
+            return Position(max(self._segment, 0), self._in_segment)
+
     def renew(self) -> None:
         """In a forked child: the files are the parent's; nothing is written, not even later."""
         for descriptor in (self._file, self._lock_file):
@@ -106,6 +117,7 @@ class DiskSpool:
         self._waiting = []
         self._waiting_bytes = 0
         self._file = self._lock_file = self._segment = -1
+        self._in_segment = self._unsynced = 0
         self._sizes = {}
         self.folder = self._parent / str(uuid.uuid4())
 

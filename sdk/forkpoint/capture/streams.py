@@ -181,8 +181,9 @@ def repeated(outcome: Outcome, count: int) -> Streamed | None:
 
 def layout_of(outcome: Outcome) -> Mapping[str, object] | None:
     """The value of the `chunks` artifact of a recorded stream."""
-    chunks = outcome.chunks
-    return cast("Mapping[str, object]", chunks) if isinstance(chunks, Mapping) else None
+    if not isinstance(outcome.chunks, Mapping):
+        return None
+    return cast("Mapping[str, object]", outcome.chunks)
 
 
 def is_generator(value: object) -> bool:

@@ -30,7 +30,8 @@ class Wrapped:
     @property
     def site(self) -> str:
         """Where the function itself stands, for calls that tasks and threads make."""
-        return f"{self.function.__module__}:{self.function.__qualname__}"
+        name = getattr(self.function, "__qualname__", self.target.name)
+        return f"{self.function.__module__}:{name}"
 
     def open(self, frame: Frame, args: Sequence[object], kwargs: dict[str, object]) -> Call | None:
         """Begin a call of it; two Python frames below the caller."""
