@@ -37,10 +37,11 @@ class Licence:
 
     def passage(self, asked: Asked, used: bytearray) -> Passage:
         """What the fence says to a live write."""
+        call = asked.call
         return self._fence.decide(
-            asked.call.name,
-            fields=(),
-            args=None,
+            call.name,
+            fields=call.intent,
+            args=call.value("args") if call.intent else None,
             used=used,
             allow_repeat=asked.treatment.allow_repeat,
         )

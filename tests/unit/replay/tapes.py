@@ -174,12 +174,14 @@ class Player:
         *,
         scope: str = "r",
         effect: Effect | None = None,
-        codec: str | None = None,
+        intent: tuple[str, ...] = (),
     ) -> CallView:
         text = shortened(scope)
         key = call_key(text, self._counts[text])
         self._counts[text] += 1
-        return view_of(self._store, kind, name, inputs, key=key, scope=text, effect=effect)
+        return view_of(
+            self._store, kind, name, inputs, key=key, scope=text, effect=effect, intent=intent
+        )
 
     def begin(
         self,
@@ -218,6 +220,7 @@ def view_of(
     key: str,
     scope: str = "r",
     effect: Effect | None = None,
+    intent: tuple[str, ...] = (),
 ) -> CallView:
     roots = {part: digest_text(encode(value, store.put)) for part, value in inputs.items()}
 
@@ -237,6 +240,7 @@ def view_of(
         signature=sign(kind, name, roots),
         delta=None,
         value=value,
+        intent=intent,
     )
 
 

@@ -231,6 +231,27 @@ def test_a_write_of_undeclared_intent_is_made_once():
     assert raised.value.reason == "intent_refused"
 
 
+def refund(reference: str, *, customer: int = 7, intent: tuple[str, ...]) -> str:
+    """What comes of a live refund, on a recording that made one with the reference `first`."""
+    tape = Tape()
+    tape.call(Kind.TOOL, "act", {"args": {"customer": 7, "reference": "first"}}, "refunded")
+    policy = {**NAMED, "rules": [{"match": {"name": "act"}, "mode": "live"}]}
+    player = Player(tape.recording(), kind="fork", policy=policy, grants=["replay:effects"])
+    inputs = {"args": {"customer": customer, "reference": reference}}
+    view = player.view(Kind.TOOL, "act", inputs, effect=Effect.WRITE, intent=intent)
+    try:
+        answer = player.session.begin(view)
+    except Diverged as stop:
+        return stop.reason
+    return str(answer.replay.match) if isinstance(answer, Served) else "live"
+
+
+def test_a_reworded_refund_is_served_by_its_intent_and_not_made_again():
+    assert refund("other words", intent=("customer",)) == "intent"
+    assert refund("first", customer=8, intent=("customer",)) == "live"
+    assert refund("other words", intent=()) == "intent_refused"
+
+
 def test_budgets_count_what_live_model_calls_report():
     tape = Tape()
     tape.tool("search", "a", 1)

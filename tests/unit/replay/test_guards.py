@@ -1,0 +1,187 @@
+"""Guards: attempts are refused before a byte leaves, on any thread, and remembered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+from forkpoint.capture.guards import Exempt, guarding, isolation
+from forkpoint.capture.interception import Breach
+
+NOTHING = Exempt()
+
+
+class Watched:
+    """The side of a replay that guards see."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = hosts
+        self.breaches: list[str] = []
+
+    def live_hosts(self) -> Sequence[str]:
+        return self.hosts
+
+    def breach(self, code: str, key: str | None = None) -> None:
+        self.breaches.append(code)
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[socket.socket, tuple[str, int]]]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.05)
+        yield listening, listening.getsockname()
+
+
+def dial(address: tuple[str, int]) -> None:
+    with socket.socket() as client:
+        client.connect(address)
+
+
+def was_reached(listening: socket.socket) -> bool:
+    try:
+        listening.accept()[0].close()
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_a_connection_is_refused_before_it_is_made(server):
+    listening, address = server
+    replay = Watched()
+
+    with guarding(replay, NOTHING), pytest.raises(Breach):
+        dial(address)
+
+    assert (replay.breaches, was_reached(listening)) == (["guard_network"], False)
+
+
+def test_a_breach_swallowed_by_the_program_is_still_known(server):
+    _, address = server
+    replay = Watched()
+
+    with guarding(replay, NOTHING), contextlib.suppress(BaseException):
+        dial(address)
+
+    assert replay.breaches == ["guard_network"]
+
+
+def test_a_thread_without_our_context_does_not_escape(server):
+    listening, address = server
+    replay = Watched()
+
+    def work() -> None:
+        with pytest.raises(Breach):
+            dial(address)
+
+    with guarding(replay, NOTHING):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    assert (replay.breaches, was_reached(listening)) == (["guard_network"], False)
+
+
+def test_datagrams_are_refused():
+    replay = Watched()
+
+    with (
+        guarding(replay, NOTHING),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        pytest.raises(Breach),
+    ):
+        datagrams.sendto(b"x", ("127.0.0.1", 9))
+
+
+def test_looking_up_a_name_is_refused_already():
+    with guarding(Watched(), NOTHING), pytest.raises(Breach):
+        socket.getaddrinfo("api.example.com", 443)
+
+
+def test_the_hosts_of_an_open_live_call_may_be_reached(server):
+    listening, address = server
+
+    with guarding(Watched("127.0.0.*"), NOTHING):
+        dial(address)
+
+    assert was_reached(listening)
+
+
+def test_a_host_allowed_by_name_may_be_reached_at_its_addresses(server):
+    listening, (_, port) = server
+
+    with guarding(Watched("localhost"), NOTHING):
+        socket.create_connection(("localhost", port)).close()
+
+    assert was_reached(listening)
+
+
+def test_the_collector_may_be_reached_on_its_port_only(server):
+    listening, address = server
+    other = ("127.0.0.1", address[1] + 1)
+
+    with guarding(Watched(), Exempt(collector=address)):
+        dial(address)
+        with pytest.raises(Breach):
+            dial(other)
+
+    assert was_reached(listening)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda: subprocess.run([sys.executable, "-c", ""], check=False),
+        lambda: subprocess.run("true", shell=True, check=False),
+        lambda: os.system("true"),
+        lambda: os.posix_spawn("/bin/true", ["true"], {}),
+    ],
+)
+def test_programs_are_not_started(start):
+    replay = Watched()
+
+    with guarding(replay, NOTHING), pytest.raises(Breach):
+        start()
+
+    assert replay.breaches == ["guard_subprocess"]
+
+
+def test_a_program_the_policy_names_is_started():
+    with guarding(Watched(), Exempt(programs=("true",))):
+        assert subprocess.run(["true"], check=False).returncode == 0
+
+
+def test_nothing_is_refused_once_the_guard_is_down(server):
+    listening, address = server
+    with guarding(Watched(), NOTHING):
+        pass
+
+    dial(address)
+
+    assert was_reached(listening)
+
+
+def test_two_guards_at_once_are_refused():
+    with guarding(Watched(), NOTHING), pytest.raises(RuntimeError), guarding(Watched(), NOTHING):
+        pass
+
+
+def test_an_isolated_child_reaches_nothing_even_from_c(server):
+    listening, (host, port) = server
+    words = isolation()
+    if words is None:
+        pytest.skip("this system gives no network namespaces")
+    program = (
+        "import socket\n"
+        f"code = socket.socket().connect_ex(({host!r}, {port}))\n"
+        "raise SystemExit(0 if code else 1)"
+    )
+
+    child = subprocess.run([*words, sys.executable, "-c", program], check=False)
+
+    assert (child.returncode, was_reached(listening)) == (0, False)
