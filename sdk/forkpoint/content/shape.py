@@ -13,7 +13,9 @@ from typing import TypeAlias, cast
 
 from forkpoint.content.blocks import Digest, Key, Value
 from forkpoint.content.encode import Writer
+from forkpoint.content.errors import CorruptBlock, LimitExceeded
 from forkpoint.content.keys import object_keys
+from forkpoint.content.limits import LIMITS
 from forkpoint.content.pointer import token
 from forkpoint.events.canonical import SAFE_INTEGER
 
@@ -31,10 +33,16 @@ def shape(value: Value) -> Value | None:
 
 
 def restore(value: Value, shape: Value | None) -> Value:
-    """A decoded value as it was before encoding: key order, floats and signs of zero included."""
-    if not isinstance(shape, dict):
+    """A decoded value as it was before encoding: key order, floats and signs of zero included.
+
+    Raises `CorruptBlock` for a shape that is none, or is that of another value.
+    """
+    if shape is None:
         return value
-    return _Restored(cast("Mapping[str, Value]", shape)).value(value, "", "")
+    try:
+        return _Restored(cast("Mapping[str, Value]", shape)).value(value, "", "")
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as why:
+        raise CorruptBlock("", "a shape that does not fit its value") from why
 
 
 class _Seen:
@@ -49,21 +57,31 @@ class _Seen:
         self.integral: dict[str, list[str]] = {}
         self.zeros: list[str] = []
 
-    def visit(self, value: Value, path: str, pattern: str) -> None:
-        if isinstance(value, bool):
-            return
-        if isinstance(value, float):
+    def visit(self, value: Value, path: str, pattern: str, depth: int = 1) -> None:
+        if isinstance(value, dict | list | tuple):
+            if depth > LIMITS.depth:
+                raise LimitExceeded("depth", LIMITS.depth)
+            self._container(value, path, pattern, depth + 1)
+        elif isinstance(value, float):
             self._float(value, path, pattern)
-        elif isinstance(value, int):
+        elif isinstance(value, int) and not isinstance(value, bool):
             self.mixed.add(pattern)
-        elif isinstance(value, dict):
+
+    def _container(
+        self,
+        value: dict[Key, Value] | list[Value] | tuple[Value, ...],
+        path: str,
+        pattern: str,
+        depth: int,
+    ) -> None:
+        if isinstance(value, dict):
             self._order(value, path)
             for key, item in value.items():
                 step = "/" + token(key)
-                self.visit(item, path + step, pattern + step)
-        elif isinstance(value, list | tuple):
+                self.visit(item, path + step, pattern + step, depth)
+        else:
             for index, item in enumerate(value):
-                self.visit(item, f"{path}/{index}", pattern + "/*")
+                self.visit(item, f"{path}/{index}", pattern + "/*", depth)
 
     def shape(self) -> Value | None:
         every = [pattern for pattern in self.integral if pattern not in self.mixed]
@@ -140,6 +158,8 @@ class _Restored:
             for key, item in value.items():
                 found.setdefault(_cell(key), []).append(item)
             pairs = [(key, found[_cell(key)].pop(0)) for key in keys]
+            if len(pairs) != len(value):
+                raise KeyError(path)
         restored: dict[Key, Value] = {}
         for key, item in pairs:
             step = "/" + token(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from forkpoint.content import decode, restore, shape
+from forkpoint.content.errors import CorruptBlock, LimitExceeded
 from forkpoint.content.pointer import join, resolve, split
 from forkpoint.errors import UsageError
 from unit.content.values import stored
@@ -49,6 +50,24 @@ def test_a_pattern_serves_all_numbers_of_a_column():
 def test_a_value_json_keeps_needs_no_shape(value):
     assert shape(value) is None
     assert restore(value, None) is value
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [{"k": 1}, {"x": {"": ["a"]}}, {"x": {"": ["a", "c"]}}, {"k": [[{}]]}, {"f": [[]]}, "x", 5],
+    ids=str,
+)
+def test_a_shape_of_another_value_is_refused(kept):
+    with pytest.raises(CorruptBlock):
+        restore({"a": 1, "b": 2}, kept)
+
+
+def test_a_value_that_holds_itself_has_no_shape():
+    value = []
+    value.append(value)
+
+    with pytest.raises(LimitExceeded):
+        shape(value)
 
 
 @pytest.mark.parametrize("parts", [[], [""], ["a", "b"], ["~", "/", "~1"], ["0", "é"]])
