@@ -18,7 +18,7 @@ from forkpoint_server.errors import NotFound
 
 RUN = UUID(int=0)
 """The step id under which artifacts of the run itself stand."""
-_KINDS = [kind.value for kind in Kind]
+_KINDS: list[str] = [kind.value for kind in Kind]
 _SELECT_RUN = text("""
     select run_id, head, status, finished, content_format, signature_codec, redaction_key_id,
            parent_run_id
