@@ -16,8 +16,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from forkpoint_server.artifacts.store import BlobStore
+from forkpoint_server.artifacts.stores import open_blobs
 from forkpoint_server.db.engine import Database
 from forkpoint_server.diff.comparisons import Comparisons
+from forkpoint_server.endpoints.artifacts import get_artifact
 from forkpoint_server.endpoints.cockpit import Cockpit, cockpit_folder
 from forkpoint_server.endpoints.doorway import Doorway
 from forkpoint_server.endpoints.events import post_events
@@ -45,54 +48,56 @@ class MethodNotAllowed(BadRequest):
 
 def create_app(settings: Settings) -> ASGIApp:
     """The whole service. It connects when its lifespan begins."""
-    client = _redis(settings)
-    services = make_services(settings, client)
-    cockpit = Cockpit(cockpit_folder(settings.cockpit))
     app = Starlette(
-        routes=_routes(services, cockpit),
-        lifespan=partial(_lifespan, services=services, client=client),
+        routes=_routes(settings, Cockpit(cockpit_folder(settings.cockpit))),
+        lifespan=partial(_lifespan, settings=settings),
         exception_handlers={HTTPException: _http_refusal},
     )
-    app.state.services = services
-    app.state.redis = client
     return Doorway(app, settings)
 
 
-def make_services(settings: Settings, client: redis.asyncio.Redis | None) -> Services:
-    """Everything that requests are served with; nothing connects yet."""
+def make_services(
+    settings: Settings, *, client: redis.asyncio.Redis | None, blobs: BlobStore
+) -> Services:
+    """Everything that requests are served with; databases are connected to when first asked."""
     database = Database(settings.database_url)
     limits = settings.limits
     return Services(
         settings=settings,
         database=database,
+        blobs=blobs,
         authenticator=Authenticator(
             database, settings, wall_ns=time.time_ns, steady_s=time.monotonic
         ),
         listener=Listener(client),
         publisher=partial(_publisher, client),
-        comparisons=Comparisons(database, None),
+        comparisons=Comparisons(database, blobs),
         clock=time.time_ns,
         steady=time.monotonic,
         event_rate=Rate(per_second=limits.events_per_second, burst=limits.events_per_second * 5),
     )
 
 
-def _routes(services: Services, cockpit: Cockpit) -> list[BaseRoute]:
+def _routes(settings: Settings, cockpit: Cockpit) -> list[BaseRoute]:
     api = [
         Route("/graphql", post_graphql, methods=["POST"]),
         Route("/v1/events", answering_refusals(post_events), methods=["POST"]),
+        Route("/v1/artifacts/{digest}", answering_refusals(get_artifact), methods=["GET"]),
         Route("/healthz", answering_refusals(healthz), methods=["GET"]),
         Route("/readyz", answering_refusals(readyz), methods=["GET"]),
         Route("/metrics", answering_refusals(metrics), methods=["GET"]),
     ]
     pages = [Route(path, answering_refusals(page)) for path, page in cockpit.pages()]
-    return [WebSocketRoute("/graphql", SubscriptionSocket(schema, services)), *api, *pages]
+    return [WebSocketRoute("/graphql", SubscriptionSocket(schema, settings)), *api, *pages]
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(
-    app: Starlette, *, services: Services, client: redis.asyncio.Redis | None
-) -> AsyncGenerator[None]:
+async def _lifespan(app: Starlette, *, settings: Settings) -> AsyncGenerator[None]:
+    client = _redis(settings)
+    blobs = await open_blobs(settings)
+    services = make_services(settings, client=client, blobs=blobs)
+    app.state.services = services
+    app.state.redis = client
     listening = asyncio.create_task(services.listener.run())
     try:
         yield
@@ -102,6 +107,7 @@ async def _lifespan(
             await listening
         if client:
             await client.aclose()
+        await blobs.close()
         await services.database.close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import cast
@@ -24,11 +23,12 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 )
 
 from forkpoint_server import telemetry
-from forkpoint_server.endpoints.requests import encode_json, peer_of
+from forkpoint_server.endpoints.requests import encode_json, peer_of, services_of
 from forkpoint_server.errors import RateLimited, ServerError
 from forkpoint_server.graphql.context import Context, Services
 from forkpoint_server.graphql.schema import Schema
 from forkpoint_server.security.authentication import Peer, bearer_of
+from forkpoint_server.settings import Settings
 
 UNWRITABLE_S = 30.0
 """Seconds a client may leave its socket unread."""
@@ -99,8 +99,8 @@ class SubscriptionSocket(GraphQL[SocketContext, None]):
     websocket_adapter_class = _Adapter
     graphql_transport_ws_handler_class = _Handler
 
-    def __init__(self, schema: Schema, services: Services) -> None:
-        limits = services.settings.limits
+    def __init__(self, schema: Schema, settings: Settings) -> None:
+        limits = settings.limits
         super().__init__(
             schema,
             graphql_ide=None,
@@ -108,15 +108,14 @@ class SubscriptionSocket(GraphQL[SocketContext, None]):
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=limits.socket_init_s),
             max_subscriptions_per_connection=limits.socket_operations,
-            allowed_origins=sorted(services.settings.allowed_origins),
+            allowed_origins=sorted(settings.allowed_origins),
         )
-        self._services = services
+        self._sockets = limits.sockets
         self._open = 0
-        self._by_token: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket, unless the process has too many."""
-        if self._open >= self._services.settings.limits.sockets:
+        if self._open >= self._sockets:
             await WebSocket(scope, receive=receive, send=send).close(TOO_MANY)
             return
         self._open += 1
@@ -134,11 +133,11 @@ class SubscriptionSocket(GraphQL[SocketContext, None]):
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> SocketContext:
         """One context for all operations of the socket."""
-        return SocketContext(self._services, peer_of(request))
+        return SocketContext(services_of(request), peer_of(request))
 
     async def on_ws_connect(self, context: SocketContext) -> dict[str, object]:
         """Find out who it is from `connection_init {token}` or `{authorization}`."""
-        principal = await self._services.authenticator.principal(
+        principal = await context.services.authenticator.principal(
             _bearer(context.connection_params), context.whole_peer
         )
         context.admit(principal)

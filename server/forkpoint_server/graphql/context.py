@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import strawberry
 
+from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.db.engine import Database
 from forkpoint_server.diff.comparisons import Comparisons
 from forkpoint_server.graphql.loaders import Loaders
@@ -25,6 +26,7 @@ class Services:
 
     settings: Settings
     database: Database
+    blobs: BlobStore
     authenticator: Authenticator
     listener: Listener
     publisher: Callable[[int], Publisher]

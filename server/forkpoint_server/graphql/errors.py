@@ -14,6 +14,7 @@ from forkpoint_server.graphql.limits import BOUNDS
 log = structlog.get_logger()
 
 _STATEMENT_TIMEOUT = "57014"
+_TOO_DEEP = "nested too deeply. Parsing aborted."
 _TOO_MANY_TOKENS = "tokens. Parsing aborted."
 _VALUE_MARK = " got invalid value"
 
@@ -34,8 +35,6 @@ def refusal(error: BaseException) -> ServerError:
         return refusal(error.original_error) if error.original_error else _refused_text(error)
     if isinstance(error, ForkpointError):
         return BadRequest(error.message, reason=error.code)
-    if isinstance(error, RecursionError):
-        return LimitExceeded("depth", BOUNDS.depth)
     if isinstance(error, TimeoutError):
         return Overloaded("the deadline passed; ask for less or ask again")
     if isinstance(error, DBAPIError):
@@ -59,6 +58,8 @@ def _internal(error: BaseException) -> ServerError:
 
 def _refused_text(error: GraphQLError) -> ServerError:
     """A document or variables that do not fit the schema; values that were sent are cut off."""
+    if error.message.endswith(_TOO_DEEP):
+        return LimitExceeded("depth", BOUNDS.depth)
     if error.message.endswith(_TOO_MANY_TOKENS):
         return LimitExceeded("tokens", 2000, "the document has too many tokens; split it")
     message, mark, _ = error.message.partition(_VALUE_MARK)

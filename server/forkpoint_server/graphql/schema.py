@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types.execution import ExecutionContext
 
+from forkpoint_server.graphql.bulk import BulkQuery
 from forkpoint_server.graphql.comparing import DiffQuery
 from forkpoint_server.graphql.errors import present
 from forkpoint_server.graphql.gate import Documents, Gate
@@ -18,7 +19,7 @@ from forkpoint_server.graphql.scalars import SCALARS
 from forkpoint_server.graphql.subscriptions.runevents import RunEventsSubscription
 from forkpoint_server.graphql.subscriptions.runschanged import RunsChangedSubscription
 
-QUERIES: tuple[type, ...] = (CoreQuery, DiffQuery)
+QUERIES: tuple[type, ...] = (CoreQuery, BulkQuery, DiffQuery)
 MUTATIONS: tuple[type, ...] = (IngestionMutation, TokenMutation)
 SUBSCRIPTIONS: tuple[type, ...] = (RunEventsSubscription, RunsChangedSubscription)
 

@@ -54,3 +54,25 @@ async def artifacts_of(
         )
         found[artifact.run_id, artifact.step_id].append(artifact)
     return found
+
+
+async def states_of_root(
+    connection: AsyncConnection, project_id: int, root: bytes, *, run_id: str | None = None
+) -> list[tuple[ArtifactState, str | None]]:
+    """States and reasons of the artifacts that have a root, best first.
+
+    Index: primary key with `run_id`; without it the project is searched.
+    """
+    where = "true" if run_id is None else "run_id = cast(:run_id as uuid)"
+    values = {} if run_id is None else {"run_id": run_id}
+    rows = await connection.execute(
+        text(f"""
+            select distinct state, reason
+            from artifact
+            where project_id = :project_id and root = :root and {where}
+            order by state, reason
+        """),
+        {**values, "project_id": project_id, "root": root},
+    )
+    found = [(ArtifactState(row[0]), row[1]) for row in rows]
+    return sorted(found, key=lambda pair: pair[0] is not ArtifactState.CLEAN)

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Self
 
 import strawberry
 
+from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Context, Info
-from forkpoint_server.graphql.scalars import BigInt
+from forkpoint_server.graphql.scalars import JSON, BigInt, big
 from forkpoint_server.graphql.types.enums import ArtifactState
 from forkpoint_server.query.artifacts import RUN_ITSELF, ArtifactRow
 from forkpoint_server.query.digests import digest_text
+from forkpoint_server.query.values import Reader
 from forkpoint_server.security.scopes import Scope
+from forkpoint_server.security.states import open_gate
+
+DEFAULT_BYTES = 65_536
+
+
+@strawberry.type(description="A look at a value of any size.")
+class ValuePreview:
+    """`text` is given for strings, `json` for everything else that is not truncated."""
+
+    type: str = strawberry.field(
+        description="object, array, string, bytes, number, boolean or null"
+    )
+    size: BigInt | None = strawberry.field(description="Bytes; null when it was not loaded")
+    count: int = strawberry.field(description="Entries of containers, bytes of strings")
+    truncated: bool
+    text: str | None = strawberry.field(description="Of strings; both ends when truncated")
+    json: JSON | None = strawberry.field(description="null for strings, and when truncated")
+
+
+@strawberry.type(description="Some entries of a list or object.")
+class ValueItems:
+    """Entries over 64 KiB stand as {"$truncated": true, "size"}."""
+
+    total: int
+    keys: list[str] | None = strawberry.field(description="Of objects; null for lists")
+    values: JSON
 
 
 @strawberry.type(description="A pointer from a run or step to a value or file.")
@@ -28,6 +57,57 @@ class Artifact:
     size: BigInt
     media_type: str | None = strawberry.field(description="Of files; null for values.")
     row: strawberry.Private[ArtifactRow]
+
+    @strawberry.field(description="The value at a JSON pointer; null with an error if refused.")
+    async def value(
+        self, info: Info, pointer: str = "", max_bytes: int = DEFAULT_BYTES
+    ) -> JSON | None:
+        """Whole; LIMIT_EXCEEDED if it is over `maxBytes`."""
+        async with self._open(info) as (reader, root):
+            return JSON(await reader.value(root, pointer, most=max_bytes))
+
+    @strawberry.field(description="A look at the value at a JSON pointer, whatever its size.")
+    async def preview(
+        self, info: Info, pointer: str = "", max_bytes: int = DEFAULT_BYTES
+    ) -> ValuePreview:
+        """Strings are cut to both ends, containers are left out."""
+        async with self._open(info) as (reader, root):
+            seen = await reader.preview(root, pointer, most=max_bytes)
+        return ValuePreview(
+            type=seen.type,
+            size=big(seen.size),
+            count=seen.count,
+            truncated=seen.truncated,
+            text=seen.text,
+            json=None if seen.json is None else JSON(seen.json),
+        )
+
+    @strawberry.field(description="Entries of a list or object, without loading the others.")
+    async def items(
+        self,
+        info: Info,
+        pointer: str = "",
+        from_: Annotated[int, strawberry.argument(name="from")] = 0,
+        first: int = 200,
+    ) -> ValueItems:
+        """Entries [from, from + first) in stored order."""
+        async with self._open(info) as (reader, root):
+            found = await reader.items(root, pointer, start=from_, first=first)
+        return ValueItems(
+            total=found.total,
+            keys=None if found.keys is None else list(found.keys),
+            values=JSON(found.values),
+        )
+
+    @asynccontextmanager
+    async def _open(self, info: Info) -> AsyncGenerator[tuple[Reader, bytes]]:
+        """The reader behind the gate, and the root to read."""
+        context = info.context
+        open_gate(context.principal, self.row.state, self.row.reason)
+        if self.row.root is None:
+            raise NotFound("payload")
+        async with context.services.database.reading(context.project_id) as connection:
+            yield Reader(connection, context.project_id, context.services.blobs), self.row.root
 
     @classmethod
     def of(cls, row: ArtifactRow, context: Context) -> Self:

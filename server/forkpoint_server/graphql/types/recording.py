@@ -8,7 +8,8 @@ import orjson
 import strawberry
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from forkpoint_server.query.closures import load_closure
+from forkpoint_server.artifacts.store import BlobStore
+from forkpoint_server.artifacts.trees import load_closure
 from forkpoint_server.errors import LimitExceeded, NotFound
 from forkpoint_server.graphql.context import Info
 from forkpoint_server.graphql.scalars import JSON, BigInt, big
@@ -50,7 +51,13 @@ async def recording_page(info: Info, run_id: str, *, after: int, first: int) -> 
             raise NotFound("run")
         events = await events_after(connection, project_id, run_id, after=after, first=first)
         events, blocks = await _with_blocks(
-            connection, project_id, run_id, after=after, events=events, records=records
+            connection,
+            project_id,
+            run_id,
+            after=after,
+            events=events,
+            records=records,
+            blobs=context.services.blobs,
         )
     last = events[-1].seq if events else after
     return RecordingPage(
@@ -71,6 +78,7 @@ async def _with_blocks(
     after: int,
     events: Sequence[EventRow],
     records: Records,
+    blobs: BlobStore,
 ) -> tuple[Sequence[EventRow], Sequence[bytes]]:
     """The events and their blocks; half as many events as long as the blocks are too many."""
     begins = after < 0
@@ -85,7 +93,9 @@ async def _with_blocks(
             roots += [root for root in (records.edits_root, records.policy_root) if root]
         budget = PAGE_BYTES if len(events) > 1 else SINGLE_BYTES
         try:
-            closure = await load_closure(connection, project_id, set(roots), budget=budget)
+            closure = await load_closure(
+                connection, project_id, set(roots), blobs=blobs, budget=budget
+            )
         except LimitExceeded:
             if len(events) <= 1:
                 raise
