@@ -68,6 +68,8 @@ class Session:
         self._gate = Gate(_finish_order(recording))
         self._points: dict[str, int] = {}
         """Key of an open call -> the recorded step at whose turn its answer is handed over."""
+        self.moves = 0
+        """Grows whenever a call begins, ends or is released."""
         self._unproven_at: str | None = None
         self._live: set[str] = set()
         """Keys of calls that run live now."""
@@ -82,6 +84,11 @@ class Session:
     def run_id(self) -> str | None:
         """Id the new run must have; None for any."""
         return self.spec.run_id
+
+    @property
+    def stall_s(self) -> float:
+        """How long nothing may move before a waiting answer goes out of turn."""
+        return self.spec.policy.gate.stall_ms / 1000
 
     def new_input(self, call: CallView) -> dict[str, Value]:
         """Input parts an edit changes, for a recorder that can change the real arguments.
@@ -114,8 +121,8 @@ class Session:
     def arrive(self, call: CallView, wake: Wake) -> bool:
         """Whether a served answer may be handed over now, in the recorded order of completion.
 
-        If not, the recorder waits until `wake` is called, from any thread, and asks again; after
-        `spec.policy.gate.stall_ms` without that it calls `release`. Raises `Diverged` after a halt.
+        If not, the recorder waits until `wake` is called, from any thread, and asks again; when
+        nothing moves for `stall_s` it calls `release`. Raises `Diverged` after a halt.
         """
         with self._lock:
             if self._stop is not None:
@@ -126,8 +133,9 @@ class Session:
     def release(self, call: CallView) -> None:
         """Nothing moved for too long: let the first that waits go before its turn."""
         with self._lock:
-            wake = self._gate.release()
+            wake = None if self._live else self._gate.release()
             if wake is not None:
+                self.moves += 1
                 self._unproven(call.key)
         if wake is not None:
             wake()
@@ -135,6 +143,7 @@ class Session:
     def end(self, call: CallView, *, output: str | None, status: str) -> None:
         """A call is over; the next in the recorded order of completion may go."""
         with self._lock:
+            self.moves += 1
             self._live.discard(call.key)
             place = self._points.pop(call.key, None)
             wake = None if place is None else self._gate.leave((place,))
@@ -179,6 +188,7 @@ class Session:
 
     def _queue(self, call: CallView, answer: Answer) -> Wake | None:
         """Give an exact answer its turn; steps answered in another way have none."""
+        self.moves += 1
         gone = self._decider.matcher.take_settled()
         if answer.mode is Mode.LIVE and answer.action == "live":
             self._live.add(call.key)

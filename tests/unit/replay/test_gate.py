@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from forkpoint.capture.interception import CallView, Diverged, Served
+from forkpoint.capture.turns import Ordered, turn, turn_in_thread
 from forkpoint.events.kinds import Kind, Verdict
 from forkpoint.replay.gate import Gate
 from unit.replay.tapes import Player, Tape
@@ -31,10 +32,7 @@ async def handed_over(player: Player, view: CallView) -> object:
     """What the recorder does with a served call."""
     answer = player.session.begin(view)
     assert isinstance(answer, Served)
-    turn = asyncio.Event()
-    while not player.session.arrive(view, turn.set):
-        await turn.wait()
-        turn.clear()
+    await turn(player.session, view)
     player.session.end(view, output=None, status="ok")
     return answer.outcome.output
 
@@ -64,10 +62,7 @@ def test_threads_get_their_answers_in_the_recorded_order():
     def work(view: CallView) -> None:
         answer = player.session.begin(view)
         assert isinstance(answer, Served)
-        turn = threading.Event()
-        while not player.session.arrive(view, turn.set):
-            turn.wait()
-            turn.clear()
+        turn_in_thread(player.session, view)
         got.append(answer.outcome.output)
         player.session.end(view, output=None, status="ok")
 
@@ -94,6 +89,18 @@ def test_whoever_waits_for_a_call_that_never_comes_is_released_and_the_order_is_
     assert (waits, woken, goes) == (True, [True], True)
     assert "order_unproven" in [found["reason"] for found in report["divergences"]]
     assert report["soft"][0]["code"] == "gate_released"
+
+
+async def test_a_task_whose_turn_never_comes_goes_on_after_the_stall():
+    tape = racing([1, 0, 2, 3, 4, 5, 6, 7])
+    player = Player(tape.recording(), policy={"gate": {"stall_ms": 1}})
+
+    assert await handed_over(player, views(player)[0]) == 0
+    assert "gate_released" in [soft["code"] for soft in player.finish()["soft"]]
+
+
+def test_a_session_is_ordered():
+    assert isinstance(Player(racing(list(range(WAYS))).recording()).session, Ordered)
 
 
 def test_a_halt_wakes_all_that_wait():
