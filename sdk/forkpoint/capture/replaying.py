@@ -35,7 +35,7 @@ class Replay:
         return None if self.run is None else self.run.result
 
 
-class _Waiting:
+class Waiting:
     """The replay the next run takes, and whether the environment was looked at."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class _Waiting:
         self.asked = False
 
 
-_waiting = _Waiting()
+_waiting = Waiting()
 
 
 def pending() -> Replay | None:
