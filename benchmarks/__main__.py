@@ -24,11 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", nargs="+", choices=names(), metavar="NAME", help="of these modules"
     )
     chosen = parser.parse_args(arguments).only or names()
-    measured: dict[str, dict[str, float]] = {}
     for name in chosen:
-        measured[name] = dict(import_module(f"benchmarks.{name}").run())
-        print(table(name, measured[name]), flush=True)
-    keep(measured)
+        figures = dict(import_module(f"benchmarks.{name}").run())
+        print(table(name, figures), flush=True)
+        keep(figures)
     return 0
 
 
@@ -44,11 +43,11 @@ def table(name: str, figures: Mapping[str, float]) -> str:
     return "\n".join([name, *lines])
 
 
-def keep(measured: Mapping[str, Mapping[str, float]]) -> None:
-    """Merge the figures into the latest ones."""
+def keep(figures: Mapping[str, float]) -> None:
+    """Merge the figures into the latest ones; their names are unique over all modules."""
     known = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.exists() else {}
     LATEST.parent.mkdir(exist_ok=True)
-    LATEST.write_text(json.dumps({**known, **measured}, indent=1, sort_keys=True), encoding="utf-8")
+    LATEST.write_text(json.dumps({**known, **figures}, indent=1, sort_keys=True), encoding="utf-8")
 
 
 if __name__ == "__main__":
