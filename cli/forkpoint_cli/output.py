@@ -122,14 +122,14 @@ class Output:
 
     def _cell(self, value: str | Text, column: Column) -> Text:
         if isinstance(value, Text):
-            return value
+            return value if self.raw else _harmless_text(value)
         return Text(value if self.raw else one_line(value, width=column.width))
 
     def _joined(self, parts: Sequence[str | Text]) -> Text:
         line = Text()
         for part in parts:
-            plain = part if isinstance(part, Text) else Text(part if self.raw else harmless(part))
-            line.append_text(plain)
+            text = part if isinstance(part, Text) else Text(part)
+            line.append_text(text if self.raw else _harmless_text(text))
         return line
 
 
@@ -143,6 +143,12 @@ def styled_status(status: str) -> Text:
 def styled_kind(kind: str) -> Text:
     """A kind of step in its colour."""
     return Text(kind.lower(), style=KIND_STYLES.get(kind.lower(), ""))
+
+
+def _harmless_text(text: Text) -> Text:
+    """Styled text as it is when it is harmless; else its harmless form in its main style."""
+    plain = harmless(text.plain)
+    return text if plain == text.plain else Text(plain, style=text.style)
 
 
 def _console() -> Console:

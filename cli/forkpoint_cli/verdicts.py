@@ -60,6 +60,8 @@ def _failed(report: Report) -> Iterator[Text]:
     if report.get("site"):
         line.append(f"  in {one_line(str(report['site']), width=80)}", style="dim")
     yield line
+    if report.get("message"):
+        yield Text(f"          {one_line(str(report['message']), width=WIDTH)}")
 
 
 def _changes(report: Report) -> Iterator[Text]:

@@ -80,21 +80,32 @@ def assistant(content: str | None, calls: Sequence[Mapping[str, object]]) -> dic
     return said
 
 
-def record(recorded: Recorded, agent: Agent) -> str:
-    """Run the agent on a recorded question as one Forkpoint run; the answer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One run: its id, the whole conversation, and the answer it ended with."""
+
+    run: str
+    chat: list[dict[str, object]]
+    answer: str
+
+
+def record(recorded: Recorded, agent: Agent) -> Outcome:
+    """Run the agent on a recorded question as one Forkpoint run."""
+    system, user = recorded.chat[:2]
+    chat = [dict(system), dict(user)]
 
     @forkpoint.agent
-    def assistant_on_task(question: str) -> str:
-        system, user = recorded.chat[0], {**recorded.chat[1], "content": question}
-        return agent.solve([dict(system), user])
+    def assistant_at_work(question: str) -> str:
+        chat[1]["content"] = question
+        return agent.solve(chat)
 
     attack = recorded.log.attack_type or "none"
     suite, task = recorded.task
     tags = ("agentdojo", f"suite:{suite}", f"task:{task}", f"attack:{attack}")
     with forkpoint.run(f"{suite}/{task}", tags=tags) as run:
-        answer = assistant_on_task(str(recorded.chat[1]["content"]))
+        answer = assistant_at_work(str(user["content"]))
         run.set_output(answer)
-    return answer
+    return Outcome(run=run.id, chat=chat, answer=answer)
 
 
 def main() -> None:
@@ -113,7 +124,7 @@ def main() -> None:
         check=recorded_policy(recorded),
         stream=options.stream,
     )
-    print(record(recorded, agent))
+    print(record(recorded, agent).answer)
     forkpoint.flush()
 
 

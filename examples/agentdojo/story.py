@@ -78,5 +78,5 @@ def fork_policy(host: str) -> dict[str, object]:
         ],
         "allow_live": {"hosts": [host]},
         "allow_effects": writing,
-        "budgets": {"calls": 60, "tokens": 200_000, "wall_s": 300},
+        "budgets": {"calls": 60, "tokens": 200_000, "cost_usd": 1, "wall_s": 300},
     }

@@ -107,7 +107,9 @@ class Toolbox:
 
         tool.__name__ = tool.__qualname__ = name
         tool.__signature__ = _signature(self._runtime.functions[name].parameters.model_fields)
-        decorate = forkpoint.tool(effect=EFFECTS[name], version=VERSION, intent=INTENTS.get(name, ()))
+        decorate = forkpoint.tool(
+            effect=EFFECTS[name], version=VERSION, intent=INTENTS.get(name, ())
+        )
         return decorate(tool)
 
 

@@ -14,6 +14,7 @@ from forkpoint_cli.figures import count, duration, moment, money
 from forkpoint_cli.names import resolve_run
 from forkpoint_cli.output import Column, styled_kind, styled_status
 from forkpoint_cli.session import Session, json_option, pass_session
+from forkpoint_cli.text import one_line
 
 Fields = Mapping[str, object]
 _RUN = """
@@ -43,6 +44,7 @@ query ($id: ID!, $first: Int!, $after: String) {{
 }}
 """
 PAGE = 200
+NAME_WIDTH = 48
 SHORT_ID = 13
 """Characters of an id in tables: its time in ms, in the ids that recorders make."""
 
@@ -59,7 +61,8 @@ runs.add_command(export)
 @runs.command(name="list")
 @click.option("--first", default=30, show_default=True, type=click.IntRange(1, PAGE))
 @click.option("--after", help="Cursor that the page before ended with.")
-@click.option("--name", help="Part of the name.")
+@click.option("--name", help="Exactly this name.")
+@click.option("--text", help="Part of the name, the error class or the id.")
 @click.option("--tag", help="Exactly this tag.")
 @click.option("--status", type=click.Choice(["running", "ok", "error", "cancelled", "interrupted"]))
 @json_option
@@ -69,12 +72,18 @@ def list_runs(
     first: int,
     after: str | None,
     name: str | None,
+    text: str | None,
     tag: str | None,
     status: str | None,
     as_json: bool,
 ) -> None:
     """The newest runs first."""
-    wanted = {"name": name, "tag": tag, "status": [status.upper()] if status else None}
+    wanted = {
+        "name": name,
+        "text": text,
+        "tag": tag,
+        "status": [status.upper()] if status else None,
+    }
     chosen = {field: value for field, value in wanted.items() if value is not None}
     answer = session.service.ask(_LIST, first=first, after=after, filter=chosen or None)
     page = cast("Fields", answer["runs"])
@@ -169,7 +178,7 @@ def _step_row(step: Fields) -> list[str | Text]:
     return [
         f"#{step['sequence']}",
         styled_kind(str(step["kind"])),
-        Text(indent) + Text(str(step["name"])),
+        Text(indent + one_line(str(step["name"]), width=NAME_WIDTH)),
         styled_status(str(step["status"])),
         duration(_number(step["durationNs"])),
         _tokens(step),
