@@ -246,9 +246,9 @@ def apply(run: Run, item: Item) -> None:
     if isinstance(item, StepOver) and run.was_lost(item):
         run.lose(item)
         return
-    lost = run.take_lost()
+    lost = 0 if isinstance(item, RunBegun) else run.take_lost()
     with writer.lock:
-        if lost and not isinstance(item, RunBegun):
+        if lost:
             writer.gap(count=lost, reason="overload", time_ns=item.time_ns)
         if isinstance(item, StepBegun):
             writer.begin_step(item, writer.sign(item), None)

@@ -7,13 +7,12 @@ import json
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from forkpoint.errors import RedactionError
 from forkpoint.redact.engine import Redactor
 from forkpoint.redact.ruleset import Ruleset
 from forkpoint.redact.tokens import CONSTANT, TokenKey, find_tokens
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 KEY = TokenKey(bytes(range(32)))
 SECRET = 'canary "Käse" +/=&\\ 7f3a'

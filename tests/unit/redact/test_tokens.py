@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from forkpoint.errors import RedactionError
 from forkpoint.redact.classes import class_of
 from forkpoint.redact.tokens import CONSTANT, TokenKey, find_tokens, is_token
+from hypothesis import given
+from hypothesis import strategies as st
 
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "fixtures" / "redaction" / "vectors.json").read_text()

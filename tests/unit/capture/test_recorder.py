@@ -1,0 +1,187 @@
+"""The recorder never breaks its host, and says what it lost."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import forkpoint
+import pytest
+from forkpoint.capture import recorder as recording
+from forkpoint.capture.recorder import Recorder
+from forkpoint.events.model import Gap, StepEnded, StepStarted
+from forkpoint.settings import Settings
+from forkpoint.testing.memory import MemorySink, Recorded, recorded
+
+
+@forkpoint.tool(effect="pure")
+def leaf(text: str = "") -> str:
+    return text
+
+
+def settings(**changes: object) -> Settings:
+    return Settings(data=Path("unused"), **changes)  # type: ignore[arg-type]
+
+
+def without_thread(memory: Recorded) -> None:
+    """Nothing is written until the test asks: as if the thread were starved."""
+    memory.recorder._start = lambda: None  # type: ignore[method-assign]
+
+
+def test_a_full_queue_loses_steps_whole_and_a_gap_says_how_many() -> None:
+    with recorded(settings(queue_events=6)) as memory:
+        without_thread(memory)
+        with forkpoint.run("r"):
+            for _ in range(5):
+                assert leaf("x") == "x"
+            memory.recorder.drain()
+            leaf("y")
+        events = memory.events
+
+    gaps = [event for event in events if isinstance(event, Gap)]
+    starts = [event.step_id for event in events if isinstance(event, StepStarted)]
+    ends = [event.step_id for event in events if isinstance(event, StepEnded)]
+    assert sorted(starts) == sorted(ends)
+    assert sum(gap.count for gap in gaps) == 2 * (6 - len(starts)) > 0
+    assert [event.sequence_no for event in events] == list(range(len(events)))
+    assert memory.recorder.counters.read()["events_lost"] == sum(gap.count for gap in gaps)
+
+
+def test_a_full_queue_of_bytes_withholds_the_newest_payload() -> None:
+    with recorded(settings(queue_bytes=2_000)) as memory:
+        without_thread(memory)
+        with forkpoint.run("r"):
+            leaf("a" * 800)
+            leaf("b" * 800)
+
+    first, second = memory.step("r#0").artifacts[0], memory.step("r#1").artifacts[0]
+    assert first.root is not None
+    assert (second.root, second.reason) == (None, "overload")
+
+
+def test_a_full_spool_keeps_facts_and_withholds_payload() -> None:
+    with recorded(sink=MemorySink(capacity=recording.LOW_ROOM)) as memory, forkpoint.run("r"):
+        leaf("a" * 500)
+        leaf("b" * 500)
+
+    assert memory.step("r#0").artifacts[0].root is not None
+    assert memory.step("r#1").artifacts[0].reason == "overload"
+
+
+def test_closed_refuses_a_call_before_it_acts_when_it_cannot_be_recorded() -> None:
+    acted: list[object] = []
+
+    @forkpoint.tool
+    def act(thing: object) -> None:
+        acted.append(thing)
+
+    with recorded(settings(fail="closed", queue_events=2)) as memory:
+        without_thread(memory)
+        with pytest.raises(forkpoint.CaptureError, match="thing|args"), forkpoint.run("r"):
+            act(object())
+        with pytest.raises(forkpoint.CaptureError, match="full"), forkpoint.run("r"):
+            act(1)
+    assert acted == []
+
+
+def test_closed_refuses_a_run_without_a_key() -> None:
+    def no_key() -> object:
+        raise OSError("unreadable")
+
+    with recorded(settings(fail="closed")) as memory:
+        memory.recorder._loader = no_key  # type: ignore[assignment]
+        with pytest.raises(forkpoint.CaptureError, match="key"), forkpoint.run("r"):
+            pass
+
+
+def test_without_a_key_every_payload_is_withheld_and_the_host_goes_on() -> None:
+    def no_key() -> object:
+        raise OSError("unreadable")
+
+    with recorded() as memory:
+        memory.recorder._loader = no_key  # type: ignore[assignment]
+        with forkpoint.run("r"):
+            assert leaf("secret") == "secret"
+        assert b"secret" not in memory.text()
+
+    refs = (*memory.step("r#0").artifacts, *memory.ended("r#0").artifacts)
+    assert {(ref.root, ref.reason) for ref in refs} == {(None, "key_missing")}
+    assert memory.run.redaction_key_id is None
+
+
+def test_a_bug_of_ours_costs_the_payload_and_not_the_fact(
+    memory: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise RuntimeError("bug")
+
+    with forkpoint.run("r") as run:
+        monkeypatch.setattr("forkpoint.capture.payloads.Payloads._stored", broken)
+        monkeypatch.setattr("forkpoint.capture.payloads.Payloads.redacted", broken)
+        assert leaf("x") == "x"
+        run.set_output("done")
+
+    assert memory.step("r#0").artifacts[0].reason == "internal"
+    assert memory.ended("r#0").artifacts[0].reason == "internal"
+    assert memory.recorder.counters.read()["internal_errors"] == 3
+
+
+def test_a_bug_in_front_of_the_queue_leaves_the_call_unrecorded(
+    memory: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise RuntimeError("bug")
+
+    with forkpoint.run("r"):
+        monkeypatch.setattr("forkpoint.capture.calls._opened", broken)
+        assert leaf("x") == "x"
+
+    assert memory.steps == []
+    assert memory.recorder.counters.read()["internal_errors"] == 1
+
+
+def test_the_thread_starts_with_the_first_fact_and_writes_without_being_asked(
+    memory: Recorded,
+) -> None:
+    assert memory.recorder._thread is None
+    written = threading.Event()
+    drain = Recorder.drain
+
+    def told(self: Recorder) -> None:
+        drain(self)
+        if memory.sink.events:
+            written.set()
+
+    memory.recorder.drain = lambda: told(memory.recorder)  # type: ignore[method-assign]
+    with forkpoint.run("r"):
+        leaf()
+        assert written.wait(5)
+    assert memory.recorder._thread is not None
+    assert memory.recorder._thread.daemon
+
+
+def test_a_secret_learned_in_a_run_is_masked_from_then_on(memory: Recorded) -> None:
+    with forkpoint.run("r"):
+        leaf("learned-canary-1")
+        memory.recorder.drain()
+        forkpoint.add_secret("learned-canary-1")
+        leaf("learned-canary-1")
+
+    assert memory.input("r#0", "args") == {"text": "learned-canary-1"}
+    assert str(memory.input("r#1", "args")["text"]).startswith("rx1_VALUE_")  # type: ignore[index,call-overload]
+
+
+def test_threads_record_at_once_without_losing_anything(memory: Recorded) -> None:
+    def work() -> None:
+        for _ in range(200):
+            leaf("x")
+
+    with forkpoint.run("r"):
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert len(set(memory.keys())) == 1600
+    assert memory.end.events == {"0": 3200}
