@@ -46,14 +46,16 @@ class Pack(Mapping[Digest, bytes]):
                 found[digest] = body
         return found
 
-    def check(self) -> None:
-        """Prove order, extent and the digest of every body."""
+    def checked(self) -> Iterator[tuple[Digest, bytes]]:
+        """Every block in order, once its place and digest are proved."""
         before, start = b"", 0
         for digest, end in RECORD.iter_unpack(self._index):
             if digest <= before or not start < end <= len(self._bodies):
                 raise refused("its block index is damaged")
-            if hashlib.sha256(self._bodies[start:end]).digest() != digest:
+            body = bytes(self._bodies[start:end])
+            if hashlib.sha256(body).digest() != digest:
                 raise refused("a block is not what its digest says")
+            yield digest, body
             before, start = digest, end
         if start != len(self._bodies):
             raise refused("its block index leaves bytes out")

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-import orjson
-
 from forkpoint.bundle.archive import Member, read_directory, refused
+from forkpoint.bundle.lines import Numbered, read_events
 from forkpoint.bundle.manifest import (
     BLOCK_INDEX,
     BLOCK_PACK,
     EVENTS,
     EXPECT,
     FILES,
-    LINE_LIMIT,
     MANIFEST,
     ORDER,
     POLICY,
@@ -27,20 +25,15 @@ from forkpoint.bundle.manifest import (
     RULES,
     Manifest,
     check_name,
-    encode,
     read_json,
     read_manifest,
     run_records,
 )
 from forkpoint.bundle.pack import Pack
 from forkpoint.content.blocks import Digest, children, digest_from_text
-from forkpoint.content.check import check_body
-from forkpoint.errors import BundleError, ContentError, EventError
+from forkpoint.errors import BundleError
 from forkpoint.events.kinds import ArtifactState
-from forkpoint.events.model import Event, Note, RunEnd, RunStart, StepEnded, StepStarted
-from forkpoint.events.wire import read_event
-
-Numbered = tuple[int, Event]
+from forkpoint.events.model import Note, RunEnd, RunStart, StepEnded, StepStarted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +112,9 @@ def _opened(mapped: _Mapped) -> Bundle:
     start, end = run_records(manifest)
     _check_sums(manifest, views)
     pack = Pack(views[BLOCK_INDEX], views[BLOCK_PACK])
-    pack.check()
-    events = tuple(_events(views[EVENTS]))
+    events = tuple(read_events(views[EVENTS]))
     _check_counts(manifest, events, pack)
-    _check_closure(start, end, events, pack)
+    _check_blocks(_roots(start, end, events), pack)
     return Bundle(
         start=start,
         end=end,
@@ -161,70 +153,24 @@ def _check_sums(manifest: Manifest, views: Mapping[str, memoryview]) -> None:
             raise refused(f"`{name}` is not what its digest says")
 
 
-def _events(view: memoryview) -> Iterator[Numbered]:
-    before = -1
-    for line in _lines(view):
-        try:
-            fields: object = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            raise refused("an event is not JSON") from None
-        seq, event = _numbered(fields)
-        if seq <= before:
-            raise refused("its events are not in order")
-        if encode({"seq": seq, "event": event}) != line:
-            raise refused(f"event {seq} is not written as a bundle's")
-        before = seq
-        yield seq, event
-
-
-def _lines(view: memoryview) -> Iterator[bytes]:
-    start, size = 0, len(view)
-    while start < size:
-        chunk = bytes(view[start : start + LINE_LIMIT])
-        end = chunk.rfind(b"\n")
-        if end < 0:
-            raise refused(f"an event is longer than {LINE_LIMIT} bytes, or the last is cut off")
-        yield from chunk[:end].split(b"\n")
-        start += end + 1
-
-
-def _numbered(fields: object) -> Numbered:
-    if not isinstance(fields, dict):
-        raise refused("an event is no object")
-    members = cast("dict[str, object]", fields)
-    seq = members.get("seq")
-    if type(seq) is not int or members.keys() != {"seq", "event"}:
-        raise refused("an event has no number")
-    try:
-        return seq, read_event(members["event"])
-    except EventError as error:
-        raise refused(f"event {seq}: {error.message}") from None
-
-
 def _check_counts(manifest: Manifest, events: tuple[Numbered, ...], pack: Pack) -> None:
     if (manifest.counts.events, manifest.counts.blocks) != (len(events), len(pack)):
         raise refused("its counts are wrong")
 
 
-def _check_closure(
-    start: RunStart, end: RunEnd | None, events: Iterable[Numbered], pack: Pack
-) -> None:
-    """Every block that is needed is there, and well formed; no other is."""
-    needed = _roots(start, end, events)
-    waiting = list(needed)
-    while waiting:
-        digest = waiting.pop()
-        body = pack.get_many([digest]).get(digest)
-        if body is None:
-            raise refused("a block is missing")
-        try:
-            check_body(body)
-        except ContentError as error:
-            raise refused(error.message) from None
-        below = [child for child in children(body) if child not in needed]
-        needed.update(below)
-        waiting.extend(below)
-    if len(needed) != len(pack):
+def _check_blocks(roots: set[Digest], pack: Pack) -> None:
+    """Every block is what its digest says, all that are needed are there, and no others.
+
+    Digests allow no cycles: if each block is a root or stands in another, each is below a root.
+    """
+    here: set[Digest] = set()
+    needed = set(roots)
+    for digest, body in pack.checked():
+        here.add(digest)
+        needed.update(children(body))
+    if needed - here:
+        raise refused("a block is missing")
+    if here - needed:
         raise refused("it holds blocks nothing refers to")
 
 

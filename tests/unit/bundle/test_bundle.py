@@ -264,3 +264,44 @@ def assert_found(read: Bundle) -> None:
     for digest in read.blocks:
         assert hashlib.sha256(read.blocks[digest]).digest() == digest
     assert read.get([b"\0" * 32, b"\xff" * 32, b"short"]) == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "n" * 257},
+        {"run_id": "not-a-uuid"},
+        {"step_id": "NOT-A-UUID"},
+        {"signature": "short"},
+        {"name": "nul \0 byte"},
+        {"time_ns": 2**63},
+        {"time_ns": 10**20},
+        {"unknown": 1},
+        {"artifacts": [{"role": "output", "root": "bad"}]},
+        {"artifacts": [{"role": "output", "reason": "r" * 257}]},
+    ],
+)
+def test_an_event_the_schema_refuses_is_refused_in_a_bundle_too(
+    bundle: Path, change: Mapping[str, object]
+):
+    with zipfile.ZipFile(bundle) as archive:
+        first, *rest = archive.read("events.ndjson").splitlines(keepends=True)
+    row = orjson.loads(first)
+    row["event"] |= change
+    lines = msgspec.json.encode(row) + b"\n" + b"".join(rest)
+
+    with pytest.raises(BundleError, match="event 0"):
+        read_bundle(resealed(bundle, {"events.ndjson": lines}))
+
+
+def test_unusual_but_lawful_events_are_read(tmp_path: Path):
+    made = tape()
+    seq, event = made.events[0]
+    made.events[0] = (
+        seq,
+        msgspec.structs.replace(event, name="ring \x07 \u00e9", time_ns=2**63 - 1),
+    )
+    written(made, tmp_path / "run.fpb")
+
+    with read_bundle(tmp_path / "run.fpb") as read:
+        assert list(read.events) == made.events
