@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from asyncpg.exceptions import (  # pyright: ignore[reportMissingTypeStubs] - it has none
+    AdminShutdownError,
     CannotConnectNowError,
+    CrashShutdownError,
+    DeadlockDetectedError,
+    InterfaceError,
     PostgresConnectionError,
+    QueryCanceledError,
     TooManyConnectionsError,
 )
 from sqlalchemy import text
@@ -29,6 +35,16 @@ POOL_WAIT_S = 2.0
 """Longest wait for a connection of the pool before the caller is told to come back."""
 
 _AWAY = (CannotConnectNowError, PostgresConnectionError, TooManyConnectionsError, OSError)
+_LOST = (
+    AdminShutdownError,
+    CannotConnectNowError,
+    CrashShutdownError,
+    DeadlockDetectedError,
+    InterfaceError,
+    PostgresConnectionError,
+    QueryCanceledError,
+)
+"""What a statement may meet that has nothing to do with it: the same request can be sent again."""
 _TENANT = text("select set_config('forkpoint.project', :project, true)")
 
 
@@ -58,12 +74,27 @@ class Driver(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool:
+    size: int
+    overflow: int
+    statement_timeout_ms: int
+
+
 class Database:
     """The engine of one process. `reading` has a pool of its own and refuses to write."""
 
-    def __init__(self, url: str, *, pool_size: int = 8, overflow: int = 4) -> None:
-        self._writers = _engine(url, size=pool_size, overflow=overflow, read_only=False)
-        self._readers = _engine(url, size=pool_size, overflow=overflow, read_only=True)
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        overflow: int = 4,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    ) -> None:
+        pool = _Pool(size=pool_size, overflow=overflow, statement_timeout_ms=statement_timeout_ms)
+        self._writers = _engine(url, pool, read_only=False)
+        self._readers = _engine(url, pool, read_only=True)
 
     @asynccontextmanager
     async def transaction(self, project_id: int) -> AsyncGenerator[AsyncConnection]:
@@ -117,21 +148,27 @@ async def _begin(engine: AsyncEngine, project_id: int | None) -> AsyncGenerator[
             tenant = "" if project_id is None else str(project_id)
             await connection.execute(_TENANT, {"project": tenant})
             yield connection
+    except _LOST as error:
+        raise Overloaded("the database ended the transaction; send it again") from error
+    except DBAPIError as error:
+        if error.connection_invalidated or isinstance(error.driver_exception, _LOST):
+            raise Overloaded("the database ended the transaction; send it again") from error
+        raise
     finally:
         await connection.close()
 
 
-def _engine(url: str, *, size: int, overflow: int, read_only: bool) -> AsyncEngine:
+def _engine(url: str, pool: _Pool, *, read_only: bool) -> AsyncEngine:
     settings = {
-        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+        "statement_timeout": str(pool.statement_timeout_ms),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
         "default_transaction_read_only": "on" if read_only else "off",
         "application_name": "forkpoint",
     }
     return create_async_engine(
         async_url(url),
-        pool_size=size,
-        max_overflow=overflow,
+        pool_size=pool.size,
+        max_overflow=pool.overflow,
         pool_timeout=POOL_WAIT_S,
         pool_pre_ping=True,
         connect_args={"server_settings": settings, "timeout": POOL_WAIT_S},

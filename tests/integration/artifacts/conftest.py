@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from storage_fixtures import live, open_database, principal
+from storage_fixtures import blobs, live, open_database, principal, services, worker
 
-__all__ = ["live", "open_database", "principal"]
+__all__ = ["blobs", "live", "open_database", "principal", "services", "worker"]

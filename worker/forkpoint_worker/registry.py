@@ -1,0 +1,22 @@
+"""Which handler does which job."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from forkpoint_server.jobs.names import JobKind
+
+from forkpoint_worker.handlers import runs, storage
+from forkpoint_worker.work import Work
+
+Handler: TypeAlias = Callable[[Work], Awaitable[None]]
+
+HANDLERS: Mapping[JobKind, Handler] = {
+    JobKind.FINISH_RUN: runs.finish_run,
+    JobKind.CLOSE_GAPS: runs.give_up_gaps,
+    JobKind.WATCH_RUNS: runs.watch_runs,
+    JobKind.PACK_RUN: storage.pack_run,
+    JobKind.RETAIN: storage.retain,
+    JobKind.SWEEP_BLOBS: storage.sweep_blobs,
+}
