@@ -49,7 +49,11 @@ def running(*, data: Path, port: int | None) -> Generator[Running]:
 def wait_for_ctrl_c() -> None:
     """Return when somebody asks this process to end."""
     asked = threading.Event()
-    before = {one: signal.signal(one, lambda *_: asked.set()) for one in _ENDINGS}
+
+    def ask(_signal: int, _frame: object) -> None:
+        asked.set()
+
+    before = {one: signal.signal(one, ask) for one in _ENDINGS}
     try:
         # With a timeout, because a wait without one is not interrupted by a signal everywhere.
         while not asked.wait(1):

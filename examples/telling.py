@@ -39,6 +39,16 @@ query ($id: ID!) {
   }
 }
 """
+_TOOLS = """
+query ($id: ID!) {
+  run(id: $id) {
+    steps(first: 200, filter: {kind: [TOOL]}) {
+      nodes { name status effect artifact(role: "input.args") { value } }
+    }
+  }
+}
+"""
+_WRITES = frozenset({"WRITE", "IDEMPOTENT_WRITE", "UNKNOWN"})
 _DIFF = """
 query ($a: ID!, $b: ID!) {
   diff(a: $a, b: $b) {
@@ -171,17 +181,20 @@ class Telling:
         words = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
         self._say("Compared the two", words)
         self._detail("They part at step", f"#{_sequence(first)}, where the result was replaced")
-        before, after = self._answer(left), self._answer(right)
-        self._detail("Before", before)
-        self._detail("After", after)
+        for label, run in (("As recorded", left), ("Without it ", right)):
+            for deed in self._deeds(run) or ["changed nothing"]:
+                self._detail(label, deed)
         self._url(f"/diff/{left}/{right}", left)
         return diff
 
-    def _answer(self, run: str) -> str:
-        query = 'query ($id: ID!) { run(id: $id) { artifact(role: "output") { value } } }'
-        found = cast("Fields", self._session.service.ask(query, id=run)["run"])
-        output = cast("Fields | None", found["artifact"])
-        return str(output["value"]) if output else ""
+    def _deeds(self, run: str) -> list[str]:
+        """The calls of a run that wrote something, as one line each."""
+        found = cast("Mapping[str, Fields]", self._session.service.ask(_TOOLS, id=run)["run"])
+        return [
+            f"{step['name']} {_arguments(cast('Fields | None', step['artifact']))}"
+            for step in cast("Sequence[Fields]", found["steps"]["nodes"])
+            if step["effect"] in _WRITES and step["status"] == "OK"
+        ]
 
     def _steps(self, run: str) -> Sequence[Fields]:
         return cast("Sequence[Fields]", read_run(self._session, run)["steps"])
@@ -201,6 +214,11 @@ class Telling:
     def _url(self, path: str, run: str) -> None:
         url = self._session.settings.url + path if path else self._session.settings.run_url(run)
         self._session.output.say(Text(f"     {url}", style="cyan"))
+
+
+def _arguments(artifact: Fields | None) -> str:
+    given = cast("Fields", artifact["value"] if artifact else {})
+    return ", ".join(f"{name}: {value}" for name, value in given.items() if value is not None)
 
 
 def _live(steps: Sequence[Fields]) -> int:

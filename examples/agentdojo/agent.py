@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import forkpoint
 import openai
+from openai.types.chat import ChatCompletion
 
 from examples.agentdojo.policy import Check, recorded_policy
 from examples.agentdojo.recordings import Recorded, executable, load
@@ -60,7 +61,8 @@ class Agent:
         if self.stream:
             with self.client.chat.completions.create(**request, stream=True) as chunks:
                 return assemble(chunks)
-        answer = self.client.chat.completions.create(**request).choices[0].message
+        create = cast("Callable[..., ChatCompletion]", self.client.chat.completions.create)
+        answer = create(**request).choices[0].message
         return assistant(answer.content, [call.model_dump() for call in answer.tool_calls or ()])
 
     def _act(self, call: Mapping[str, Any]) -> dict[str, object]:

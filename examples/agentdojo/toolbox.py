@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, cast
 
 import forkpoint
-from agentdojo.agent_pipeline.tool_execution import tool_result_to_str
-from agentdojo.functions_runtime import FunctionsRuntime
-from agentdojo.task_suite.load_suites import get_suite
 
 from examples.agentdojo.recordings import Recorded
+from examples.agentdojo.suites import FunctionsRuntime, get_suite, tool_result_to_str
 
 Effect = Literal["pure", "read", "idempotent_write", "write"]
 
