@@ -33,7 +33,8 @@ async def test_a_packed_run_reads_back_from_rows_and_from_the_blob_store(
     packed = await _packer(services, blobs).pack_run(run.run_id)
 
     in_rows, in_store, cleared = database.sql(
-        "select count(body), count(s3_key), (select bool_and(body is null) from block where codec = 2) from pack"
+        "select count(body), count(s3_key), "
+        "(select bool_and(body is null) from block where codec = 2) from pack"
     ).split("\t")
     assert (packed.packs, int(in_rows) + int(in_store), cleared) == (4, 4, "t")
     assert int(in_store) >= 3

@@ -33,9 +33,9 @@ async def retain(work: Work) -> None:
     """Delete the runs named by the job and those that break the project's rules, then collect."""
     named = work.job.args.get("run_ids")
     wanted = [str(each) for each in cast("list[object]", named)] if isinstance(named, list) else []
-    for run_ids in (wanted, await _doomed(work)):
-        for at in range(0, len(run_ids), RUNS_IN_ONE_TRANSACTION):
-            await _delete(work, run_ids[at : at + RUNS_IN_ONE_TRANSACTION])
+    await _delete(work, wanted)
+    # only now: the rules are about what is left
+    await _delete(work, await _doomed(work))
     collector = Collector(
         database=work.services.database,
         project_id=work.job.project_id,
@@ -68,5 +68,8 @@ async def _doomed(work: Work) -> list[str]:
 
 
 async def _delete(work: Work, run_ids: list[str]) -> None:
-    async with work.services.database.transaction(work.job.project_id) as connection:
-        await delete_runs(await driver(connection), work.job.project_id, run_ids)
+    project_id = work.job.project_id
+    for at in range(0, len(run_ids), RUNS_IN_ONE_TRANSACTION):
+        async with work.services.database.transaction(project_id) as connection:
+            some = run_ids[at : at + RUNS_IN_ONE_TRANSACTION]
+            await delete_runs(await driver(connection), project_id, some)
