@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 SHORT = 16
 """Characters from which a text found inside another one is taken for its source."""
+
+LONGEST_LITERAL = 65_536
+"""Characters of a text that is tried as a value."""
 
 
 def leaves(value: object, pointer: str = "") -> Iterator[tuple[str, object]]:
@@ -24,12 +28,17 @@ def leaves(value: object, pointer: str = "") -> Iterator[tuple[str, object]]:
 
 
 def scalars(value: object) -> set[str]:
-    """Every leaf as text that tells types apart, JSON texts opened: `"1"` and `1` differ."""
+    """Every leaf as text that tells types apart (`"1"` and `1` differ).
+
+    A leaf that is the text of a list or object, as JSON or as Python prints it, counts as the
+    leaves of that value: agents paste tool outputs into prompts in either form.
+    """
     found: set[str] = set()
     for _, leaf in leaves(value):
-        found.add(_text(leaf))
         opened = parsed(leaf)
-        if opened is not None:
+        if opened is None:
+            found.add(_text(leaf))
+        else:
             found |= scalars(opened)
     return found
 
@@ -43,12 +52,20 @@ def texts(value: object) -> list[str]:
 
 
 def parsed(leaf: object) -> object | None:
-    """The list or object a JSON text stands for, None for anything else."""
-    if not isinstance(leaf, str) or leaf[:1] not in ("{", "["):
+    """The list or object that a text stands for, None for anything else."""
+    if not isinstance(leaf, str) or leaf[:1] not in ("{", "[") or len(leaf) > LONGEST_LITERAL:
         return None
     try:
         return cast("object", json.loads(leaf))
-    except ValueError:
+    except (ValueError, RecursionError):
+        return _literal(leaf)
+
+
+def _literal(text: str) -> object | None:
+    """Python literals only, no names and no calls; hostile nesting is refused by the parser."""
+    try:
+        return cast("object", ast.literal_eval(text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
 
 

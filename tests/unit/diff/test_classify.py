@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from forkpoint.diff.columns import RunColumns, StepRow
+from forkpoint.diff.leaves import scalars
 from forkpoint.diff.report import Comparison, compare_runs, to_report
 from forkpoint.errors import DiffError
 from unit.diff.planted import Values, call, run
@@ -78,6 +81,21 @@ def test_an_output_pasted_into_a_template_explains_the_prompt():
     b = [call(values, "r#0", answer=LONG * 2), ask(values, "r#1", f"Answer from: {LONG * 2}!", "b")]
 
     assert classes(values, a, b) == [("origin", "external"), ("propagated", None)]
+
+
+@pytest.mark.parametrize("render", [str, json.dumps])
+def test_an_output_printed_into_a_message_explains_it(render: Callable[[object], str]):
+    values = Values()
+    old, new = {"hits": ["old"], "n": 1.5}, {"n": 2.5, "hits": ["new", None]}
+    a = [call(values, "r#0", answer=old), ask(values, "r#1", [{"content": render(old)}], "a")]
+    b = [call(values, "r#0", answer=new), ask(values, "r#1", [{"content": render(new)}], "b")]
+
+    assert classes(values, a, b)[1] == ("propagated", None)
+
+
+@pytest.mark.parametrize("hostile", ["[" * 60_000, "{" * 5_000, "[1, os.system('x')]", "{1: [2}"])
+def test_a_text_that_only_looks_like_a_value_is_a_text(hostile: str):
+    assert scalars(hostile) == {hostile}
 
 
 def test_a_prompt_that_changed_by_itself_is_an_intervention_naming_the_part():
