@@ -65,7 +65,7 @@ def _literal(text: str) -> object | None:
     """Python literals only, no names and no calls; hostile nesting is refused by the parser."""
     try:
         return cast("object", ast.literal_eval(text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
 

@@ -93,7 +93,9 @@ def test_an_output_printed_into_a_message_explains_it(render: Callable[[object],
     assert classes(values, a, b)[1] == ("propagated", None)
 
 
-@pytest.mark.parametrize("hostile", ["[" * 60_000, "{" * 5_000, "[1, os.system('x')]", "{1: [2}"])
+@pytest.mark.parametrize(
+    "hostile", ["[" * 60_000, "{" * 5_000, "[1, os.system('x')]", "{1: [2}", "{" * 99 + "}" * 99]
+)
 def test_a_text_that_only_looks_like_a_value_is_a_text(hostile: str):
     assert scalars(hostile) == {hostile}
 
