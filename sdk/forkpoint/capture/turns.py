@@ -6,8 +6,10 @@ The engine says whose turn it is and never waits itself; these two do, on a loop
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Protocol, runtime_checkable
 
 from forkpoint.capture.interception import CallView
@@ -20,6 +22,11 @@ class Ordered(Protocol):
     @property
     def stall_s(self) -> float:
         """How long nothing may move before somebody goes out of turn."""
+        ...
+
+    @property
+    def max_wait_s(self) -> float:
+        """How long an answer waits at most, while other things move."""
         ...
 
     @property
@@ -40,9 +47,11 @@ async def turn(order: Ordered, call: CallView) -> None:
     """Wait on the running loop until the answer of a served call may be handed over."""
     loop = asyncio.get_running_loop()
     moved = asyncio.Event()
+    deadline = monotonic() + order.max_wait_s
 
     def wake() -> None:
-        loop.call_soon_threadsafe(moved.set)
+        with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits there any more
+            loop.call_soon_threadsafe(moved.set)
 
     while not order.arrive(call, wake):
         before = order.moves
@@ -50,7 +59,7 @@ async def turn(order: Ordered, call: CallView) -> None:
             async with asyncio.timeout(order.stall_s):
                 await moved.wait()
         except TimeoutError:
-            if order.moves == before:
+            if order.moves == before or monotonic() > deadline:
                 order.release(call)
         moved.clear()
 
@@ -58,8 +67,10 @@ async def turn(order: Ordered, call: CallView) -> None:
 def turn_in_thread(order: Ordered, call: CallView) -> None:
     """As `turn`, blocking this thread, which must not run an event loop."""
     moved = threading.Event()
+    deadline = monotonic() + order.max_wait_s
     while not order.arrive(call, moved.set):
         before = order.moves
-        if not moved.wait(order.stall_s) and order.moves == before:
+        stalled = not moved.wait(order.stall_s)
+        if stalled and (order.moves == before or monotonic() > deadline):
             order.release(call)
         moved.clear()

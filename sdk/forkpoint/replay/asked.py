@@ -9,12 +9,15 @@ from forkpoint.content.blocks import Value, digest_from_text, digest_text
 from forkpoint.content.encode import encode
 from forkpoint.content.signature import signature as sign
 from forkpoint.errors import ReplayError
+from forkpoint.events.kinds import Match
+from forkpoint.replay.answers import read
 from forkpoint.replay.cut import Cut, past
 from forkpoint.replay.edits import EditPlan, Numbered, changed_parts
 from forkpoint.replay.index import Index
 from forkpoint.replay.match import Found, Matcher
 from forkpoint.replay.recording import Recording, StepType
 from forkpoint.replay.rules import CallFacts, Rules, Treatment
+from forkpoint.replay.shapes import same_shape
 from forkpoint.replay.spec import ReplaySpec
 
 
@@ -58,8 +61,13 @@ class Reader:
         matcher: Matcher,
         spec: ReplaySpec,
         cut: Cut | None,
+        *,
+        foreign_key: bool,
     ) -> None:
         self.edits = EditPlan(spec.edits, recording, cut)
+        self._recording = recording
+        self._foreign_key = foreign_key
+        self._allow_shape = spec.policy.allow_shape_match
         self._index = index
         self._matcher = matcher
         self._rules = Rules(spec.policy)
@@ -76,6 +84,8 @@ class Reader:
         """What is asked; nothing is consumed."""
         kind = (call.kind, call.name)
         found = self._matcher.find(call.scope, kind, call.signature)
+        if self._foreign_key and found.deviation == "input_changed":
+            found = self._by_shape(call, found)
         before = self._past is not None and self._is_before(found, self._past)
         treatment = self._rules.resolve(
             CallFacts(
@@ -124,6 +134,26 @@ class Reader:
         signature = _signed(call, changed) if changed else call.signature
         return msgspec.structs.replace(
             asked, edits=tuple(edits), signature=signature, changed=changed
+        )
+
+    def _by_shape(self, call: CallView, found: Found) -> Found:
+        """A call masked with another key than its recording: equal shapes can be accepted."""
+        place = found.expected
+        roots = {} if place is None else self._recording.parts(place)
+        if roots.keys() != call.parts.keys() or None in roots.values():
+            return found
+
+        def recorded(part: str) -> object:
+            return read(str(roots[part]), self._recording.get)
+
+        if not same_shape(roots, recorded, call.value):
+            return found
+        if self._allow_shape:
+            return Found(place, Match.SHAPE, found.scope)
+        raise ReplayError(
+            f"the input of {call.key} differs from its recording only in values masked with"
+            " another redaction key; use that key, or `allow_shape_match`",
+            code="redaction_key",
         )
 
     def _is_before(self, found: Found, past_steps: bytearray) -> bool:

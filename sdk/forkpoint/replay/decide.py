@@ -56,10 +56,12 @@ class Decider:
         index: Index,
         spec: ReplaySpec,
         cut: Cut | None,
+        *,
         now: Callable[[], int],
+        foreign_key: bool,
     ) -> None:
         self.matcher = Matcher(recording, index)
-        self.reader = Reader(recording, index, self.matcher, spec, cut)
+        self.reader = Reader(recording, index, self.matcher, spec, cut, foreign_key=foreign_key)
         self.licence = Licence(spec, recording, now)
         self.findings = Findings()
         self.interventions = 0

@@ -35,6 +35,8 @@ class Ending:
     """Call key at which it was stopped."""
     fork: bool
     policy: Policy
+    guard: str | None
+    """Level of the guard that was up."""
 
 
 def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayResult:
@@ -64,6 +66,7 @@ def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayRe
         "divergences": _listed(recording, findings.divergences),
         "soft": findings.soft(),
         "policy": _policy_said(ending.policy),
+        "guard": ending.guard,
         "codeVersion": {"recorded": recording.start.code_version},
     }
     return ReplayResult(verdict=verdict, report=report)

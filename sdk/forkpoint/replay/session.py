@@ -40,8 +40,9 @@ _NO_TAINT: tuple[str, ...] = ()
 class Session:
     """Implements `Interceptor`. Thread-safe; it never waits, the recorder does (`arrive`).
 
-    After a halt every further call raises `Diverged` again, on whatever thread. Building one raises
-    `ReplayError` `cut_invalid`, `edit_conflict` or `edit_invalid`.
+    After a halt every further call raises `Diverged` again, on whatever thread. `redaction_key_id`
+    names the key this process masks with. Building one raises `ReplayError` `cut_invalid`,
+    `edit_conflict` or `edit_invalid`.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Session:
         spec: ReplaySpec,
         *,
         now: Callable[[], int] = time.time_ns,
+        redaction_key_id: str | None = None,
     ) -> None:
         index = build(recording)
         self.blocks = MemoryBlocks()
@@ -57,7 +59,11 @@ class Session:
         self.recording = recording
         self.spec = spec
         self.cut = _cut(recording, spec)
-        self._decider = Decider(recording, index, spec, self.cut, now)
+        keys = (recording.start.redaction_key_id, redaction_key_id)
+        foreign = None not in keys and keys[0] != keys[1]
+        self._decider = Decider(recording, index, spec, self.cut, now=now, foreign_key=foreign)
+        if spec.kind == "fork" and not spec.baseline:
+            self._decider.findings.note("baseline_unproven", recording.start.run_id)
         if self.cut is not None and self.cut.snapped:
             self._decider.findings.note("cut_snapped", self.cut.asked)
         self._lock = threading.Lock()
@@ -89,6 +95,11 @@ class Session:
     def stall_s(self) -> float:
         """How long nothing may move before a waiting answer goes out of turn."""
         return self.spec.policy.gate.stall_ms / 1000
+
+    @property
+    def max_wait_s(self) -> float:
+        """How long an answer waits at most, while anything else moves."""
+        return self.spec.policy.gate.max_wait_s
 
     def new_input(self, call: CallView) -> dict[str, Value]:
         """Input parts an edit changes, for a recorder that can change the real arguments.
@@ -183,6 +194,7 @@ class Session:
                     stopped_at=self._stopped_at,
                     fork=self.spec.kind == "fork",
                     policy=self.spec.policy,
+                    guard=self.spec.guard,
                 ),
             )
 

@@ -34,6 +34,8 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edits: tuple[dict[str, object], ...] = ()
     report: str | None = None
     grants: tuple[str, ...] = ()
+    baseline: bool = False
+    guard: Literal["python", "os"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,11 @@ class ReplaySpec:
     """Path of the report the recorder writes at the end."""
     grants: frozenset[str] = frozenset()
     """Scopes of the person who asked; `replay:effects` allows live writes."""
+    baseline: bool = False
+    """Whether an exact replay without edits is known to be identical, so that a fork's differences
+    are those of its edits."""
+    guard: Literal["python", "os"] | None = None
+    """Level of the guard this process was started under."""
 
 
 def read_spec(value: object) -> ReplaySpec:
@@ -74,6 +81,8 @@ def read_spec(value: object) -> ReplaySpec:
         edits=read_edits(asked.edits),
         report=asked.report,
         grants=frozenset(asked.grants),
+        baseline=asked.baseline,
+        guard=asked.guard,
     )
 
 

@@ -124,7 +124,7 @@ class Tape:
         return digest_text(encode(value, self.store.put))
 
     def start(self) -> RunStart:
-        return RunStart(run_id=RUN, name="tape", started_ns=0)
+        return RunStart(run_id=RUN, name="tape", started_ns=0, redaction_key_id="key-one")
 
     def end(self, output: object = "done") -> RunEnd:
         return RunEnd(
@@ -156,12 +156,14 @@ class Player:
         edits: Sequence[Mapping[str, object]] = (),
         grants: Sequence[str] = (),
         now: int = HOUR,
+        redaction_key_id: str | None = None,
     ) -> None:
         asked: dict[str, object] = {"session": "s1", "kind": kind, "run_id": NEW_RUN}
         asked |= {"cut": cut, "edits": list(edits), "grants": list(grants)}
         if policy is not None:
             asked["policy"] = {"policy": "forkpoint.policy/1", **policy}
-        self.session = Session(recording, read_spec(asked), now=lambda: now)
+        spec = read_spec(asked)
+        self.session = Session(recording, spec, now=lambda: now, redaction_key_id=redaction_key_id)
         self.infos: list[object] = []
         self._counts: Counter[str] = Counter()
         self._store = MemoryBlocks()
