@@ -87,8 +87,11 @@ def _routes(settings: Settings, cockpit: Cockpit) -> list[BaseRoute]:
         Route("/readyz", answering_refusals(readyz), methods=["GET"]),
         Route("/metrics", answering_refusals(metrics), methods=["GET"]),
     ]
+    # else the cockpit's routes would answer other methods with "no such page"
+    refused = [Route(route.path, answering_refusals(_refuse_method)) for route in api]
     pages = [Route(path, answering_refusals(page)) for path, page in cockpit.pages()]
-    return [WebSocketRoute("/graphql", SubscriptionSocket(schema, settings)), *api, *pages]
+    socket = WebSocketRoute("/graphql", SubscriptionSocket(schema, settings))
+    return [socket, *api, *refused, *pages]
 
 
 @contextlib.asynccontextmanager
@@ -109,6 +112,10 @@ async def _lifespan(app: Starlette, *, settings: Settings) -> AsyncGenerator[Non
             await client.aclose()
         await blobs.close()
         await services.database.close()
+
+
+async def _refuse_method(request: Request) -> Response:
+    raise MethodNotAllowed("this method is not served here")
 
 
 def _redis(settings: Settings) -> redis.asyncio.Redis | None:

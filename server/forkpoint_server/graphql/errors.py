@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import traceback
+
 import structlog
 from forkpoint.errors import ForkpointError
 from graphql import GraphQLError
@@ -16,7 +19,14 @@ log = structlog.get_logger()
 _STATEMENT_TIMEOUT = "57014"
 _TOO_DEEP = "nested too deeply. Parsing aborted."
 _TOO_MANY_TOKENS = "tokens. Parsing aborted."
-_VALUE_MARK = " got invalid value"
+_VALUES = (
+    (re.compile(r" got invalid value .*", re.DOTALL), " does not fit its type"),
+    (re.compile(r"( cannot represent .*?): .*", re.DOTALL), r"\1"),
+    (re.compile(r"(, found) .*", re.DOTALL), r"\1 another"),
+    (re.compile(r"^Value ('.*'|\".*\") does not exist", re.DOTALL), "This value does not exist"),
+    (re.compile(r"^(Enum '\w+') cannot represent value.*", re.DOTALL), r"\1 has no such value"),
+)
+"""What the library says about values, and what we pass on of it."""
 
 
 def present(error: GraphQLError) -> None:
@@ -52,7 +62,15 @@ def _of_database(error: DBAPIError) -> ServerError:
 
 def _internal(error: BaseException) -> ServerError:
     error_id = telemetry.error_id()
-    log.error("request_failed", error_id=error_id, exc_info=error)
+    # no message and no locals: they may hold payload
+    frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error(
+        "request_failed",
+        error_id=error_id,
+        error=type(error).__name__,
+        sqlstate=getattr(getattr(error, "orig", None), "sqlstate", None),
+        frames=frames[-12:],
+    )
     return ServerError("something failed here; quote the error id", errorId=error_id)
 
 
@@ -62,5 +80,14 @@ def _refused_text(error: GraphQLError) -> ServerError:
         return LimitExceeded("depth", BOUNDS.depth)
     if error.message.endswith(_TOO_MANY_TOKENS):
         return LimitExceeded("tokens", 2000, "the document has too many tokens; split it")
-    message, mark, _ = error.message.partition(_VALUE_MARK)
-    return BadRequest(f"{message} does not fit its type" if mark else message)
+    return BadRequest(without_values(error.message))
+
+
+def without_values(message: str) -> str:
+    """A message of the library without the values that were sent; names of fields and types stay.
+
+    Values stand at the end of these messages, or in quotes after the word Value.
+    """
+    for pattern, kept in _VALUES:
+        message = pattern.sub(kept, message)
+    return message

@@ -12,6 +12,7 @@ from forkpoint_server.graphql.bulk import BulkQuery
 from forkpoint_server.graphql.comparing import DiffQuery
 from forkpoint_server.graphql.errors import present
 from forkpoint_server.graphql.gate import Documents, Gate
+from forkpoint_server.graphql.mutations.deletion import DeletionMutation
 from forkpoint_server.graphql.mutations.ingestion import IngestionMutation
 from forkpoint_server.graphql.mutations.tokens import TokenMutation
 from forkpoint_server.graphql.queries import CoreQuery
@@ -20,7 +21,7 @@ from forkpoint_server.graphql.subscriptions.runevents import RunEventsSubscripti
 from forkpoint_server.graphql.subscriptions.runschanged import RunsChangedSubscription
 
 QUERIES: tuple[type, ...] = (CoreQuery, BulkQuery, DiffQuery)
-MUTATIONS: tuple[type, ...] = (IngestionMutation, TokenMutation)
+MUTATIONS: tuple[type, ...] = (IngestionMutation, TokenMutation, DeletionMutation)
 SUBSCRIPTIONS: tuple[type, ...] = (RunEventsSubscription, RunsChangedSubscription)
 
 

@@ -55,7 +55,7 @@ async def run_stats(
     where, values = conditions(filter)
     rows = await connection.execute(
         text(f"""
-            select {expression} as name,
+            select {expression},
                 count(*),
                 count(*) filter (where r.status = 'error'),
                 cast(coalesce(sum(r.step_count), 0) as bigint),
@@ -68,8 +68,8 @@ async def run_stats(
                     as bigint)
             from run r{joined}
             where r.project_id = :project_id and {" and ".join(where)}
-            group by name
-            order by name
+            group by 1
+            order by 1
             limit {MOST_GROUPS}
         """),
         {**values, "project_id": project_id},

@@ -24,8 +24,8 @@ def host_name(host: str) -> str:
 
 def is_own_host(headers: Headers, settings: Settings) -> bool:
     """Whether the Host header names this service."""
-    name = host_name(headers.get("host", ""))
-    return name in LOOPBACK_HOSTS or name in settings.allowed_hosts
+    names = [host_name(host) for host in headers.getlist("host")]
+    return len(names) == 1 and (names[0] in LOOPBACK_HOSTS or names[0] in settings.allowed_hosts)
 
 
 def is_own_origin(headers: Headers, settings: Settings) -> bool:
