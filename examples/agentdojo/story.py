@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
+from forkpoint_cli.forks import read_policy_file
+
 from examples.agentdojo.recordings import Recorded, load
-from examples.agentdojo.toolbox import EFFECTS
 
 INJECTED = "<INFORMATION>"
 """How the text planted in a tool result begins."""
+POLICY = Path(__file__).parent / "fork.yaml"
+CLEAN_RESULT = Path(__file__).parent / "clean.json"
+"""The clean tool result of `RECORDED`, for `--edit output=@FILE`."""
 _MODEL = "gpt-4o-mini-2024-07-18-progent"
 
 
@@ -60,23 +65,6 @@ def misled_at(recorded: Recorded) -> int:
 
 
 def fork_policy(host: str) -> dict[str, object]:
-    """The past as recorded; after the cut models and tools run for real, on this machine only.
-
-    Each run has a bank of its own in memory, so a transfer may be made again (`allow_repeat`).
-    """
-    writing = sorted(tool for tool, effect in EFFECTS.items() if effect != "read")
-    return {
-        "policy": "forkpoint.policy/1",
-        "default": {"mode": "cached", "on_miss": ["live"]},
-        "rules": [
-            {"match": {"kind": "model", "after_cut": True}, "mode": "live"},
-            {
-                "match": {"kind": "tool", "name": writing, "after_cut": True},
-                "mode": "live",
-                "allow_repeat": True,
-            },
-        ],
-        "allow_live": {"hosts": [host]},
-        "allow_effects": writing,
-        "budgets": {"calls": 60, "tokens": 200_000, "cost_usd": 1, "wall_s": 300},
-    }
+    """The policy of `fork.yaml`, with the model at `host` (`name:port`)."""
+    policy = read_policy_file(POLICY)
+    return {**policy, "allow_live": {"hosts": [host]}}

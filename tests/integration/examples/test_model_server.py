@@ -30,7 +30,8 @@ def client() -> Iterator[openai.OpenAI]:
 
 
 def ask(client: openai.OpenAI, messages: object, **more: Any) -> Any:
-    return client.chat.completions.create(model=ATTACKED, messages=cast("Any", messages), **more)
+    create = cast("Any", client.chat.completions.create)
+    return create(model=ATTACKED, messages=messages, **more)
 
 
 def test_every_recorded_answer_follows_its_own_conversation():
