@@ -18,13 +18,12 @@ from forkpoint.replay.effects import WRITES
 from forkpoint.replay.explain import divergence_of
 from forkpoint.replay.findings import Findings
 from forkpoint.replay.index import Index
+from forkpoint.replay.lend import Lender
 from forkpoint.replay.licence import Licence
 from forkpoint.replay.match import Matcher
-from forkpoint.replay.recording import Recording, StepType
-from forkpoint.replay.rules import Treatment
+from forkpoint.replay.recording import Recording
 from forkpoint.replay.simulate import error_value, payload
 from forkpoint.replay.spec import ReplaySpec
-from forkpoint.replay.spend import NANOSECONDS
 
 Action = Literal["recorded", "edited", "given", "live"]
 
@@ -67,10 +66,8 @@ class Decider:
         self.interventions = 0
         """Steps answered live, by payload or by edit."""
         self._recording = recording
-        self._index = index
+        self._lender = Lender(recording, index, now)
         self._policy = spec.policy
-        self._now = now
-        self._lent: dict[tuple[StepType, str], int] = {}
         self._modes = {
             Mode.EXACT: self._exact,
             Mode.CACHED: self._cached,
@@ -191,7 +188,7 @@ class Decider:
 
     def _borrowed(self, asked: Asked) -> Answer | None:
         """The answer of an equal call made elsewhere in the recording."""
-        place = self._lender(asked)
+        place = self._lender.find(asked, self.matcher.used)
         if place is None:
             return None
         self._move_past(asked)
@@ -199,34 +196,6 @@ class Decider:
             self.matcher.borrow(place)
             self.matcher.elide(place)
         return _answer(asked, "recorded", Mode.CACHED, place=place, match=Match.MOVED)
-
-    def _lender(self, asked: Asked) -> int | None:
-        if asked.signature is None:
-            return None
-        wanted = (asked.kind, asked.signature)
-        places = self._index.anywhere.get(wanted, ())
-        once = asked.treatment.reuse == "once"
-        start = self._lent.get(wanted, 0) if once else 0
-        for number in range(start, len(places)):
-            place = places[number]
-            if once and self.matcher.used[place]:
-                if number == self._lent.get(wanted, 0):
-                    self._lent[wanted] = number + 1
-            elif self._may_lend(asked.treatment, place):
-                return place
-        return None
-
-    def _may_lend(self, treatment: Treatment, place: int) -> bool:
-        ended = self._recording.ended[place]
-        if ended is None:
-            return False
-        if ended.status != "ok" and not (treatment.allow_errors and ended.status == "error"):
-            return False
-        if treatment.ttl_s is not None:
-            age = self._now() - self._recording.started[place].time_ns
-            if age > treatment.ttl_s * NANOSECONDS:
-                return False
-        return readable(self._recording, place)
 
     def _payload(self, asked: Asked) -> Answer | None:
         if asked.treatment.simulate is None:

@@ -28,13 +28,11 @@ from forkpoint.replay.cut import Cut, find_cut
 from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.gate import Gate, Wake
-from forkpoint.replay.identity import spawner_of, strand_of
 from forkpoint.replay.index import build
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.report import Ending, conclude
 from forkpoint.replay.spec import ReplaySpec
-
-_NO_TAINT: tuple[str, ...] = ()
+from forkpoint.replay.taint import Taints
 
 
 class Session:
@@ -70,7 +68,7 @@ class Session:
         self._stop: ReplayError | None = None
         self._stopped_at: str | None = None
         self._breaches: list[str] = []
-        self._taints: dict[str, tuple[str, ...]] = {}
+        self._taints = Taints()
         self._gate = Gate(_finish_order(recording))
         self._points: dict[str, int] = {}
         """Key of an open call -> the recorded step at whose turn its answer is handed over."""
@@ -235,9 +233,6 @@ class Session:
                 self._halt(error, key)
 
     def _replay_info(self, call: CallView, answer: Answer) -> ReplayInfo:
-        taint = self._taints.get(call.strand, _NO_TAINT)
-        if answer.taint is not None and answer.taint not in taint:
-            taint = self._spread(call.strand, answer.taint)
         return ReplayInfo(
             session=self.spec.session,
             mode=answer.mode,
@@ -245,20 +240,9 @@ class Session:
             source=None if answer.place is None else self.recording.source(answer.place),
             rule=answer.rule,
             edit=answer.edit,
-            taint=taint,
+            taint=self._taints.of(call.strand, new=answer.taint),
             divergence=answer.deviation,
         )
-
-    def _spread(self, strand: str, taint: str) -> tuple[str, ...]:
-        """Taint a strand and those that wait for it: it may reach them by its result."""
-        at: str | None = strand
-        while at is not None:
-            strand_at = strand_of(at) or at
-            held = self._taints.get(strand_at, _NO_TAINT)
-            if taint not in held:
-                self._taints[strand_at] = (*held, taint)
-            at = spawner_of(strand_at)
-        return self._taints[strand]
 
     def _halt(self, error: ReplayError, key: str) -> NoReturn:
         """Stop for good; called under the lock."""
