@@ -30,6 +30,8 @@ from forkpoint_cli.importers.tape import Call, ImportedRun, Importer, Tape
 SCOPE = "r#0"
 """Call key of the agent step around all others."""
 MODEL_STEP = "openai.chat"
+MODEL_CODEC = "openai.chat/1"
+"""Names and parts are those the recorder gives to the same calls of the `openai` client."""
 _RAISED = re.compile(r"(?P<class>[A-Z]\w*(?:Error|Exception)): (?P<message>.*)", re.DOTALL)
 
 
@@ -150,8 +152,7 @@ class _Steps:
     def __init__(self, log: Log, tape: Tape, clock: _Clock, scope: StepId) -> None:
         self._tape, self._clock, self._scope = tape, clock, scope
         self._model = log.pipeline_name
-        self._config = tape.store(self._model)
-        self._params = tape.store({})
+        self._config = tape.store({"provider": "openai", "api": "chat", "id": self._model})
         self._system = tape.store(
             [chat_message(said) for said in log.messages if said.role == "system"]
         )
@@ -177,11 +178,11 @@ class _Steps:
                 key=next(self._keys),
                 at_ns=self._clock.now(),
                 parent=self._scope,
+                codec=MODEL_CODEC,
                 model=self._model,
                 delta=self._talk.take_new(),
                 parts={
                     "model": self._config,
-                    "params": self._params,
                     "system": self._system,
                     "messages": self._talk.now(),
                 },
