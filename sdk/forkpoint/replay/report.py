@@ -15,6 +15,7 @@ from forkpoint.replay.explain import missing
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.policy import Policy
 from forkpoint.replay.recording import Recording
+from forkpoint.replay.suggest import suggestion
 
 REPORT_FORMAT = "forkpoint.divergence/1"
 DIVERGENCES_LISTED = 100
@@ -59,6 +60,7 @@ def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayRe
         if first is None
         else {part: list(roots) for part, roots in first.parts.items()},
         "changes": [] if first is None else list(first.changes),
+        "suggest": None if first is None else suggestion(first.changes, first.site),
         "jumped": [] if first is None else list(first.jumped),
         "candidates": [] if first is None else _candidates(recording, decider, first),
         "matched": decider.matcher.count,
@@ -85,6 +87,7 @@ def text(report: Mapping[str, object]) -> str:
         lines.append(f"  {change['pointer'] or '/'}")
         lines += [f"    - {change['expected']}"] if "expected" in change else []
         lines += [f"    + {change['got']}"] if "got" in change else []
+    lines += [f"  try: {report['suggest']}"] if report["suggest"] else []
     for soft in cast("Sequence[Mapping[str, object]]", report["soft"]):
         lines.append(f"  note: {soft['code']} x {soft['count']}")
     return "\n".join(lines) + "\n"
