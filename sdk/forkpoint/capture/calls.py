@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import time_ns
@@ -19,6 +19,7 @@ from forkpoint.capture.interception import (
 from forkpoint.capture.items import (
     NO_NUMBERS,
     Attempted,
+    Deferred,
     Numbers,
     Payload,
     Status,
@@ -45,6 +46,19 @@ class Target:
     codec: str | None = None
     subtype: str | None = None
     intent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What a call came to."""
+
+    status: Status = "ok"
+    output: Payload | None = None
+    error: Payload | None = None
+    error_class: str | None = None
+    streamed: Streamed | None = None
+    numbers: Numbers = NO_NUMBERS
+    repeats: StepEnded | None = None
 
 
 class Call:
@@ -95,7 +109,7 @@ class Call:
         self, output: object, *, streamed: Streamed | None = None, numbers: Numbers = NO_NUMBERS
     ) -> None:
         """The call came back with a value."""
-        self._end("ok", output=taken(output), streamed=streamed, numbers=numbers)
+        self.end(Ending(output=taken(output), streamed=streamed, numbers=numbers))
 
     def fail(
         self,
@@ -103,63 +117,60 @@ class Call:
         *,
         output: Payload | None = None,
         streamed: Streamed | None = None,
+        also: Mapping[str, object] | None = None,
         numbers: Numbers = NO_NUMBERS,
     ) -> None:
-        """The call raised; a broken stream still has what came before."""
-        self._end(
-            "cancelled" if is_cancellation(error) else "error",
-            output=output,
-            error=_described(error),
-            error_class=class_name(error),
-            streamed=streamed,
-            numbers=numbers,
-        )
+        """The call raised; a broken stream still has what came before. `also` joins the error."""
+        self.end(failed(error, output=output, streamed=streamed, also=also, numbers=numbers))
 
     def repeat(self, outcome: Outcome, *, streamed: Streamed | None = None) -> None:
         """The call was served: its end repeats what was recorded."""
         ended = outcome.ended
-        failed = outcome.error is not None
-        self._end(
-            outcome.status,
-            output=None if failed and outcome.output is None else taken(outcome.output),
-            error=taken(outcome.error) if failed else None,
-            error_class=ended.error_class if ended else None,
-            streamed=streamed,
-            repeats=ended,
+        error = outcome.error
+        self.end(
+            Ending(
+                status=outcome.status,
+                output=None if error and outcome.output is None else taken(outcome.output),
+                error=None if error is None else taken(error),
+                error_class=ended.error_class if ended else None,
+                streamed=streamed,
+                repeats=ended,
+            )
         )
 
-    def _end(
-        self,
-        status: Status,
-        *,
-        output: Payload | None = None,
-        error: Payload | None = None,
-        error_class: str | None = None,
-        streamed: Streamed | None = None,
-        numbers: Numbers = NO_NUMBERS,
-        repeats: StepEnded | None = None,
-    ) -> None:
+    def end(self, ending: Ending) -> None:
+        """The call is over; only the first end counts."""
+        if self._closed():
+            self._submit(_over(self.begun, ending, time_ns()))
+
+    def end_later(self, make: Callable[[], Ending], *, size: int) -> None:
+        """The call is over; what it came to is worked out in the background from `size` bytes."""
+        if self._closed():
+            now = time_ns()
+            self._submit(
+                Deferred(
+                    key=self.begun.key,
+                    time_ns=now,
+                    size=size,
+                    make=lambda: _over(self.begun, make(), now),
+                )
+            )
+
+    def _closed(self) -> bool:
+        """Close the call; False if it is closed already."""
         if self._over:
-            return
+            return False
         self._over = True
         self._outer.end(self._mark)
-        over = StepOver(
-            key=self.begun.key,
-            strand=self.begun.strand,
-            status=status,
-            time_ns=time_ns(),
-            output=output,
-            error=error,
-            error_class=error_class,
-            streamed=streamed,
-            numbers=numbers,
-            repeats=repeats,
-        )
+        return True
+
+    def _submit(self, item: StepOver | Deferred) -> None:
         run = self._run
         try:
             if run.interceptor is None:
-                run.recorder.submit(run, over)
+                run.recorder.submit(run, item)
             elif self._view is not None:
+                over = item.make() if isinstance(item, Deferred) else item
                 self._end_replayed(run, run.interceptor, over, self._view)
         except Exception as broken:  # a bug of ours: the host has its answer and goes on
             run.recorder.counters.add("internal_errors")
@@ -298,9 +309,43 @@ def _refuse(run: Run, error: Exception) -> None:
         raise CaptureError("the call cannot be recorded") from error
 
 
-def _described(error: BaseException) -> Payload:
+def failed(
+    error: BaseException,
+    *,
+    output: Payload | None = None,
+    streamed: Streamed | None = None,
+    also: Mapping[str, object] | None = None,
+    numbers: Numbers = NO_NUMBERS,
+) -> Ending:
+    """The end of a call that raised."""
+    return Ending(
+        status="cancelled" if is_cancellation(error) else "error",
+        output=output,
+        error=_described(error, also or {}),
+        error_class=class_name(error),
+        streamed=streamed,
+        numbers=numbers,
+    )
+
+
+def _over(begun: StepBegun, ending: Ending, now: int) -> StepOver:
+    return StepOver(
+        key=begun.key,
+        strand=begun.strand,
+        status=ending.status,
+        time_ns=now,
+        output=ending.output,
+        error=ending.error,
+        error_class=ending.error_class,
+        streamed=ending.streamed,
+        numbers=ending.numbers,
+        repeats=ending.repeats,
+    )
+
+
+def _described(error: BaseException, also: Mapping[str, object]) -> Payload:
     try:
-        return taken(describe(error))
+        return taken({**describe(error), **also})
     except Exception:  # an exception whose own attributes raise
         return Withheld("unserialisable")
 

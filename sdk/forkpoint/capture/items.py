@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -95,6 +95,16 @@ class StepOver(msgspec.Struct, frozen=True, kw_only=True):
     """The recorded end of the step that served this one: its numbers are repeated."""
 
 
+class Deferred(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a call that still has to be worked out, from bytes nothing can change."""
+
+    key: str
+    time_ns: int
+    size: int
+    """Bytes it holds."""
+    make: Callable[[], StepOver]
+
+
 class Attempted(msgspec.Struct, frozen=True, kw_only=True):
     """One try of a call that its client library repeats."""
 
@@ -128,7 +138,7 @@ class RunOver(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Payload | None = None
 
 
-Item = RunBegun | StepBegun | StepOver | Attempted | Noted | RunOver
+Item = RunBegun | StepBegun | StepOver | Deferred | Attempted | Noted | RunOver
 
 
 def payload_bytes(item: Item) -> int:
@@ -139,6 +149,8 @@ def payload_bytes(item: Item) -> int:
         return _size(item.output) + _size(item.error)
     if isinstance(item, Noted):
         return _size(item.payload)
+    if isinstance(item, Deferred):
+        return item.size
     return 0
 
 
@@ -153,6 +165,9 @@ def without_payload(item: Item, reason: str) -> Item:
             output=item.output and _withheld(item.output, reason),
             error=item.error and _withheld(item.error, reason),
         )
+    if isinstance(item, Deferred):
+        over = item.make()
+        return without_payload(over, reason)
     if isinstance(item, Noted):
         return msgspec.structs.replace(
             item, payload=item.payload and _withheld(item.payload, reason)

@@ -85,6 +85,7 @@ class Opened:
             attributes=self._attributes,
             interceptor=interceptor,
             report=None if replay is None else replay.report,
+            blind=process.blind(),
         )
         if replay is not None:
             replay.run = run

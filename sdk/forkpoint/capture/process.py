@@ -18,6 +18,7 @@ _lock = threading.Lock()
 _recorder: Recorder | None = None
 _settings: Settings | None = None
 _outside = Counters()
+_blind: set[str] = set()
 _hooked = False
 _forking: Frame | None = None
 """The frame a child that is being forked will go on with."""
@@ -61,6 +62,16 @@ def install(given: Recorder | None) -> Recorder | None:
 def outside() -> None:
     """Count a call made outside any run."""
     _outside.add("calls_outside_runs")
+
+
+def mark_blind(library: str) -> None:
+    """Remember that calls of this library are not seen: the runs to come say so."""
+    _blind.add(library)
+
+
+def blind() -> tuple[str, ...]:
+    """Libraries whose calls are not seen."""
+    return tuple(sorted(_blind))
 
 
 def stats() -> dict[str, int]:

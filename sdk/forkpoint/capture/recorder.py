@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from forkpoint.capture.counters import Counters
 from forkpoint.capture.items import (
     Attempted,
+    Deferred,
     Item,
     Noted,
     RunBegun,
@@ -78,6 +79,7 @@ class Recorder:
         *,
         counters: Counters | None = None,
         uplink: Uplink | None = None,
+        background: bool = True,
     ) -> None:
         self.settings = settings
         self.sink = sink
@@ -85,6 +87,7 @@ class Recorder:
         self.uplink = uplink
         self.closed_mode = settings.fail == "closed"
         self._loader = loader
+        self._background = background
         self._redactor: Redactor | None = None
         self._key_failed = False
         self._fresh()
@@ -149,7 +152,7 @@ class Recorder:
             with self._bytes_lock:
                 self._queued_bytes += size
         self._queue.append((run, item, size))
-        if self._thread is None:
+        if self._thread is None and self._background:
             self._start()
         elif self._idle or waiting == EARLY:
             self._wake.set()
@@ -242,23 +245,14 @@ class Recorder:
 
 def apply(run: Run, item: Item) -> None:
     """Let a run's writer write one fact, after a gap for what was lost before it."""
-    writer = run.writer
+    if isinstance(item, Deferred):
+        item = item.make()
     if isinstance(item, StepOver) and run.was_lost(item):
         run.lose(item)
         return
+    writer = run.writer
     lost = 0 if isinstance(item, RunBegun) else run.take_lost()
     with writer.lock:
         if lost:
             writer.gap(count=lost, reason="overload", time_ns=item.time_ns)
-        if isinstance(item, StepBegun):
-            writer.begin_step(item, writer.sign(item), None)
-        elif isinstance(item, StepOver):
-            writer.end_step(item)
-        elif isinstance(item, Attempted):
-            writer.attempt(item)
-        elif isinstance(item, Noted):
-            writer.note(item)
-        elif isinstance(item, RunBegun):
-            writer.begin_run(item)
-        else:
-            writer.sink.end(writer.end_run(item))
+        writer.write(item)

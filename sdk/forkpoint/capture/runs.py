@@ -43,6 +43,7 @@ class Run:
         attributes: Mapping[str, object] | None = None,
         interceptor: Interceptor | None = None,
         report: Path | None = None,
+        blind: tuple[str, ...] = (),
     ) -> None:
         self.id: str = run_id
         self.name = name
@@ -60,6 +61,7 @@ class Run:
             redactor=recorder.redactor,
         )
         self._report = report
+        self._blind = blind
         self._output: Payload | None = None
         self._opening: Payload | None = None
         self._lost = 0
@@ -96,6 +98,11 @@ class Run:
                 origin=None if self.interceptor is None else self.interceptor.origin,
             )
         )
+        for library in self._blind:
+            payload = taken({"library": library})
+            self.submit(
+                Noted(name="capture_blind", time_ns=time_ns(), role="attributes", payload=payload)
+            )
         return Frame(self, Scope(ROOT_STRAND, ROOT_STRAND), None)
 
     def finish(self, error: BaseException | None) -> None:

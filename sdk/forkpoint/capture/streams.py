@@ -6,7 +6,7 @@ the output was cut, so that a replay cuts it the same way.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from functools import partial
 from typing import cast
 
@@ -129,9 +129,8 @@ async def recorded_async(
 def served(outcome: Outcome, call: Call) -> Generator[object, object, object]:
     """A recorded stream, handed over again chunk by chunk."""
     count = 0
-    chunks = pieces(outcome)
     try:
-        for chunk in chunks:
+        for chunk in pieces(outcome):
             count += 1
             yield chunk
     finally:
@@ -143,9 +142,8 @@ def served(outcome: Outcome, call: Call) -> Generator[object, object, object]:
 async def served_async(outcome: Outcome, call: Call) -> AsyncGenerator[object, object]:
     """As `served`, for asynchronous generators."""
     count = 0
-    chunks = pieces(outcome)
     try:
-        for chunk in chunks:
+        for chunk in pieces(outcome):
             count += 1
             yield chunk
     finally:
@@ -176,14 +174,13 @@ def pieces(outcome: Outcome) -> Iterator[object]:
 def repeated(outcome: Outcome, count: int) -> Streamed | None:
     """The recorded layout, for the end of a served stream."""
     layout = layout_of(outcome)
-    return None if layout is None else Streamed(count=count, layout=snapshot(dict(layout)))
+    return None if layout is None else Streamed(count=count, layout=snapshot(layout))
 
 
-def layout_of(outcome: Outcome) -> Mapping[str, object] | None:
+def layout_of(outcome: Outcome) -> dict[str, object] | None:
     """The value of the `chunks` artifact of a recorded stream."""
-    if not isinstance(outcome.chunks, Mapping):
-        return None
-    return cast("Mapping[str, object]", outcome.chunks)
+    chunks = outcome.chunks
+    return cast("dict[str, object]", chunks) if isinstance(chunks, dict) else None
 
 
 def is_generator(value: object) -> bool:

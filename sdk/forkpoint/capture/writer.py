@@ -14,6 +14,7 @@ import msgspec
 from forkpoint.capture.interception import ReplayResult
 from forkpoint.capture.items import (
     Attempted,
+    Item,
     Noted,
     Numbers,
     Payload,
@@ -103,6 +104,21 @@ class RunWriter:
             events={str(self.number): self._sequence},
             artifacts=tuple(refs),
         )
+
+    def write(self, item: Item) -> None:
+        """Write one fact of a recording; in a replay `sign` and `begin_step` are told apart."""
+        if isinstance(item, StepBegun):
+            self.begin_step(item, self.sign(item), None)
+        elif isinstance(item, StepOver):
+            self.end_step(item)
+        elif isinstance(item, Attempted):
+            self.attempt(item)
+        elif isinstance(item, Noted):
+            self.note(item)
+        elif isinstance(item, RunBegun):
+            self.begin_run(item)
+        elif isinstance(item, RunOver):
+            self.sink.end(self.end_run(item))
 
     def with_result(self, record: RunEnd, result: ReplayResult) -> RunEnd:
         """The record that closes a replay: with its verdict and report."""
