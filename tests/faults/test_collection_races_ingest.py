@@ -8,7 +8,7 @@ import random
 import time
 
 import pytest
-from forkpoint.content import children
+from forkpoint.content import children, decode, digest_from_text
 from forkpoint_server.artifacts.collection import Collector
 from forkpoint_server.artifacts.memory import MemoryBlobs
 from forkpoint_server.artifacts.packs import Packer
@@ -25,7 +25,31 @@ from stack import Database as Scratch
 
 BATCHES = 150
 WRITERS = 4
-VALUES = [[f"value {n} part {m} " * 20 for m in range(12)] for n in range(12)]
+KEPT = 2
+"""Runs of a writer that exist at a time: older ones are deleted, so most blocks are garbage."""
+VALUES = [[f"value {n} part {m} " * 20 for m in range(6)] for n in range(60)]
+
+
+class Batches:
+    """Counts what the writers have sent."""
+
+    def __init__(self) -> None:
+        self._sent = 0
+        self._more = asyncio.Event()
+
+    def count(self) -> None:
+        self._sent += 1
+        self._more.set()
+
+    async def pass_by(self, number: int, writers: list[asyncio.Task[int]]) -> None:
+        """Return when so many more have been sent, or no writer is left."""
+        wanted = self._sent + number
+        while self._sent < wanted and not all(writer.done() for writer in writers):
+            self._more.clear()
+            more = asyncio.ensure_future(self._more.wait())
+            running = [writer for writer in writers if not writer.done()]
+            await asyncio.wait([more, *running], return_when=asyncio.FIRST_COMPLETED)
+            more.cancel()
 
 
 @pytest.mark.timeout(240)
@@ -39,13 +63,22 @@ async def test_no_reference_dangles_and_no_garbage_stays(
     seed = int(os.environ.get("FORKPOINT_FAULT_SEED") or time.time_ns() % 2**32)
     print(f"FORKPOINT_FAULT_SEED={seed}")
     collector = Collector(database=services.database, project_id=1, blobs=blobs, clock=time.time_ns)
+    batches = Batches()
     writers = [
-        asyncio.create_task(_write(open_database, principal, services, blobs, random.Random(n)))
+        asyncio.create_task(
+            _write(open_database, principal, services, blobs, batches, random.Random(n))
+        )
         for n in range(seed, seed + WRITERS)
     ]
     cycles = 0
     while not all(writer.done() for writer in writers):
-        await collector.collect()
+        gen = await collector.begin()
+        await collector.mark(gen)
+        await collector.decide(gen)
+        await batches.pass_by(5, writers)  # the dangerous time: what is unmarked is going
+        await collector.sweep(gen)
+        await collector.end(gen)
+        await collector.tidy_packs()
         cycles += 1
     told = sum([await writer for writer in writers])
 
@@ -65,30 +98,45 @@ async def _write(
     principal: Principal,
     services: Services,
     blobs: MemoryBlobs,
+    batches: Batches,
     luck: random.Random,
 ) -> int:
     """Record runs that mostly believe their blocks are there; how often that was wrong."""
     told = 0
+    kept: list[tuple[str, bytes, object]] = []
     packer = Packer(database=services.database, project_id=1, blobs=blobs, clock=time.time_ns)
     for _ in range(BATCHES):
         run = RecordedRun()
         await start_run(database, principal, run.start())
-        value = luck.sample(VALUES, k=luck.randint(1, 4))
-        event = run.began("r#0", artifacts=(run.ref("output", value),))
+        value = luck.sample(VALUES, k=luck.randint(1, 2))
+        ref = run.ref("output", value)
+        event = run.began("r#0", artifacts=(ref,))
         everything = run.take_blocks()
         some = luck.sample(everything, k=luck.randint(0, len(everything)))
         result = await ingest(
             database, principal, events=[event], blocks=_sent(some, luck), live=Silent()
         )
+        batches.count()
         if result.missing:
             told += 1
             await ingest(database, principal, events=[event], blocks=everything, live=Silent())
         if luck.random() < 0.1:
             await packer.pack_run(run.run_id)
-        if luck.random() < 0.7:
-            async with database.transaction(1) as connection:
-                await delete_runs(await driver(connection), 1, [run.run_id])
+        kept.append((run.run_id, digest_from_text(str(ref.root)), value))
+        if len(kept) > KEPT:
+            await _check_and_delete(database, blobs, *kept.pop(0))
     return told
+
+
+async def _check_and_delete(
+    database: Database, blobs: MemoryBlobs, run_id: str, root: bytes, value: object
+) -> None:
+    """A run is whole to its last moment, whatever was collected meanwhile."""
+    async with database.reading(1) as connection:
+        blocks = await load_closure(connection, 1, [root], blobs=blobs)
+    assert decode(root, lambda wanted: {each: blocks[each] for each in wanted}) == value
+    async with database.transaction(1) as connection:
+        await delete_runs(await driver(connection), 1, [run_id])
 
 
 def _sent(blocks: list[str], luck: random.Random) -> list[str]:
