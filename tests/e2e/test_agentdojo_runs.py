@@ -53,10 +53,10 @@ class Replayed:
 @pytest.fixture(scope="module")
 def recorded_runs(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Done]]:
     """All 74, recorded over the `openai` client into the service."""
-    with recording_into(server, tmp_path_factory.mktemp("agent")), serving(make_app()) as url:
+    data = tmp_path_factory.mktemp("agent")
+    with recording_into(server, data), serving(make_app()) as url, client_of(url) as client:
         made = [
-            run_once(name, base_url=url, stream=index % 2 == 1)
-            for index, name in enumerate(executable())
+            run_once(name, client, stream=index % 2 == 1) for index, name in enumerate(executable())
         ]
         assert forkpoint.flush(60)
         yield made
@@ -97,12 +97,18 @@ def replays(
     """Each replayed in this process; where the model was, nobody listens."""
     made: list[Replayed] = []
     connections.watched = True
-    for index, done in enumerate(recorded_runs):
-        with forkpoint.replaying(recording_of(downloads[done.name]), {"policy": EXACT}) as replay:
-            again = run_once(done.name, base_url=NOWHERE, stream=index % 2 == 1)
-        made.append(Replayed(done=again, replay=replay))
+    with client_of(NOWHERE) as client:
+        for index, done in enumerate(recorded_runs):
+            recording = recording_of(downloads[done.name])
+            with forkpoint.replaying(recording, {"policy": EXACT}) as replay:
+                again = run_once(done.name, client, stream=index % 2 == 1)
+            made.append(Replayed(done=again, replay=replay))
     connections.watched = False
     return made
+
+
+def client_of(base_url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=base_url, api_key="local", max_retries=0)
 
 
 @contextmanager
@@ -115,18 +121,17 @@ def recording_into(url: str, data: Path) -> Generator[None]:
         forkpoint.init(disabled=True)
 
 
-def run_once(name: str, *, base_url: str, stream: bool) -> Done:
+def run_once(name: str, client: openai.OpenAI, *, stream: bool) -> Done:
     recorded = load(name)
     toolbox = Toolbox(recorded)
-    with openai.OpenAI(base_url=base_url, api_key="local", max_retries=0) as client:
-        agent = Agent(
-            client=client,
-            model=name,
-            toolbox=toolbox,
-            check=recorded_policy(recorded),
-            stream=stream,
-        )
-        outcome = record(recorded, agent)
+    agent = Agent(
+        client=client,
+        model=name,
+        toolbox=toolbox,
+        check=recorded_policy(recorded),
+        stream=stream,
+    )
+    outcome = record(recorded, agent)
     return Done(name=name, outcome=outcome, executed=toolbox.executed)
 
 
