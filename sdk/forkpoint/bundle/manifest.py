@@ -76,15 +76,15 @@ def encode(value: object) -> bytes:
     return orjson.dumps(msgspec.to_builtins(value), option=orjson.OPT_SORT_KEYS)
 
 
-def read_manifest(text: bytes) -> Manifest:
+def read_manifest(view: memoryview) -> Manifest:
     """The manifest of a bundle, its id proved."""
     try:
-        manifest = msgspec.convert(read_json(text, MANIFEST), Manifest)
+        manifest = msgspec.convert(read_json(view, MANIFEST), Manifest)
     except msgspec.ValidationError as error:
         raise refused(f"its manifest does not fit {BUNDLE_FORMAT}: {error}") from None
     if manifest.format != BUNDLE_FORMAT:
         raise refused(f"its format is not {BUNDLE_FORMAT}")
-    if bundle_id(manifest) != manifest.id or encode(manifest) != text:
+    if bundle_id(manifest) != manifest.id or encode(manifest) != bytes(view):
         raise refused("its manifest was changed")
     return manifest
 
@@ -99,12 +99,12 @@ def run_records(manifest: Manifest) -> tuple[RunStart, RunEnd | None]:
         raise refused(f"its run record is damaged: {error.message}") from None
 
 
-def read_json(text: bytes, name: str) -> object:
+def read_json(view: memoryview, name: str) -> object:
     """Parsed JSON of a member, within the limits of size and depth."""
-    if len(text) > JSON_LIMIT:
+    if len(view) > JSON_LIMIT:
         raise refused(f"`{name}` is larger than {JSON_LIMIT} bytes")
     try:
-        value: object = orjson.loads(text)
+        value: object = orjson.loads(view)
     except orjson.JSONDecodeError:
         raise refused(f"`{name}` is not JSON") from None
     check_depth(value, name)

@@ -48,7 +48,8 @@ class Bundle:
     policy: Mapping[str, object] | None
     rules: Mapping[str, object] | None
     expect: Mapping[str, object] | None
-    files: Mapping[str, bytes]
+    files: Mapping[str, memoryview]
+    """Attached files, not yet in memory."""
     _map: _Mapped = field(repr=False)
 
     def get(self, digests: Collection[Digest]) -> Mapping[Digest, bytes]:
@@ -124,7 +125,7 @@ def _opened(mapped: _Mapped) -> Bundle:
         policy=_object(views, POLICY),
         rules=_object(views, RULES),
         expect=_object(views, EXPECT),
-        files={name[len(FILES) :]: bytes(views[name]) for name in views if name.startswith(FILES)},
+        files={name[len(FILES) :]: view for name, view in views.items() if name.startswith(FILES)},
         _map=mapped,
     )
 
@@ -137,7 +138,7 @@ def _checked_manifest(members: Mapping[str, Member], views: Mapping[str, memoryv
     ranked = sorted(members, key=lambda name: (name not in ORDER, _rank(name), name))
     if list(members) != ranked:
         raise refused("its members are not in order")
-    manifest = read_manifest(bytes(views[MANIFEST]))
+    manifest = read_manifest(views[MANIFEST])
     if manifest.members.keys() != members.keys() - {MANIFEST}:
         raise refused("its manifest lists other members")
     return manifest
@@ -191,7 +192,7 @@ def _roots(start: RunStart, end: RunEnd | None, events: Iterable[Numbered]) -> s
 def _object(views: Mapping[str, memoryview], name: str) -> Mapping[str, object] | None:
     if name not in views:
         return None
-    value = read_json(bytes(views[name]), name)
+    value = read_json(views[name], name)
     if not isinstance(value, dict):
         raise refused(f"`{name}` is no object")
     return cast("Mapping[str, object]", value)

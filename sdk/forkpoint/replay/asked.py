@@ -123,6 +123,11 @@ class Reader:
         """Whether a recorded step lies before the cut."""
         return self._past is not None and bool(self._past[place])
 
+    def is_awaited(self, place: int) -> bool:
+        """Whether a fork is none unless this step is called: the cut, edited steps, the past."""
+        at_cut = self._cut is not None and place == self._cut.place
+        return at_cut or place in self.edits.places or self.is_past(place)
+
     def _with_edits(self, asked: Asked) -> Asked:
         call = asked.call
         edits = self.edits.of_input(asked.paired, call.kind, after_cut=not asked.before)

@@ -99,7 +99,7 @@ def _at_the_end(recording: Recording, decider: Decider, ending: Ending) -> list[
     found = [
         missing(recording, place)
         for place in decider.matcher.unused()
-        if (decider.reader.is_past(place) or not free) and recording.ended[place] is not None
+        if (decider.reader.is_awaited(place) or not free) and recording.ended[place] is not None
     ]
     end = recording.end
     if free or end is None or recording.prefix:

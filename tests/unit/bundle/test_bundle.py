@@ -72,7 +72,7 @@ def test_what_was_written_is_read(bundle: Path):
         assert (read.start, read.end) == (made.start(), made.end())
         assert list(read.events) == made.events
         assert set(read.blocks) <= set(made.store.blocks)
-        assert read.files == {"a.txt": b"hello"}
+        assert {name: bytes(view) for name, view in read.files.items()} == {"a.txt": b"hello"}
         assert read.policy == {"policy": "forkpoint.policy/1"}
 
 
@@ -246,6 +246,20 @@ def test_a_missing_block_leaves_no_file(tmp_path: Path):
         write_bundle(tmp_path / "run.fpb", made.start(), None, made.events, made.store.blocks)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_over_the_size_limit_is_refused_unread(tmp_path: Path):
+    path = tmp_path / "huge.fpb"
+    with path.open("wb") as file:
+        file.truncate((2 << 30) + 1)
+
+    with pytest.raises(BundleError, match="larger than"):
+        read_bundle(path)
+
+
+def test_a_huge_json_member_is_refused_unread(bundle: Path):
+    with pytest.raises(BundleError, match="larger than"):
+        read_bundle(resealed(bundle, {"policy.json": b"[" * ((16 << 20) + 1)}))
 
 
 def test_nothing_to_read_is_said_so(tmp_path: Path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -83,6 +85,17 @@ def chat(messages: list[object]) -> str:
     return f"answer to {len(messages)}"
 
 
+THREADS = 6
+everybody = threading.Barrier(THREADS)
+
+
+@forkpoint.tool(effect="read")
+def meet(number: int) -> str:
+    """Returns once all are inside, so that the calls are open at once."""
+    everybody.wait()
+    return f"number {number}"
+
+
 def refusal() -> str:
     try:
         refuse("not allowed")
@@ -159,6 +172,31 @@ def test_200_equal_calls_at_once_get_each_their_own_answer():
     said, recording = record(agent)
 
     assert replay(recording, agent)[0] == said
+
+
+def test_200_equal_calls_in_threads_get_each_their_own_answer():
+    def agent() -> str:
+        with ThreadPoolExecutor(8) as pool:
+            return repr(list(pool.map(lambda _: asyncio.run(sample()), range(200))))
+
+    said, recording = record(agent)
+
+    assert replay(recording, agent)[0] == said
+
+
+def test_calls_of_several_threads_in_one_scope_get_each_the_answer_to_its_question():
+    def agent() -> str:
+        contexts = [contextvars.copy_context() for _ in range(THREADS)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            said = pool.map(lambda number: contexts[number].run(meet, number), range(THREADS))
+            return repr(list(said))
+
+    said, recording = record(agent)
+    assert {step.strand for step in recording.started} == {"r"}
+
+    for _ in range(10):
+        again, report = replay(recording, agent)
+        assert (again, report["verdict"]) == (said, Verdict.IDENTICAL)
 
 
 def test_a_changed_prompt_halts_before_anything_runs():

@@ -87,6 +87,18 @@ def test_a_fork_that_never_reaches_its_cut_is_diverged():
     assert player.finish()["verdict"] == Verdict.DIVERGED
 
 
+def test_a_fork_whose_edited_step_is_never_called_is_diverged():
+    edit = {"kind": "output", "key": "r#1", "value": "other"}
+    player = Player(fan_out().recording(), kind="fork", edits=[edit])
+    player.tool("plan", "p")
+    for number in range(4):
+        player.tool("fetch", number, scope=f"r/1.work.{number}")
+
+    failed = player.finish()["failedStep"]
+
+    assert (failed["key"], failed["reason"]) == ("r#1", "missing_call")
+
+
 def test_the_suffix_stops_at_an_input_nobody_recorded():
     player = Player(
         fan_out().recording(),
