@@ -33,7 +33,7 @@ ENV PATH=/opt/forkpoint/bin:$PATH \
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin forkpoint
 COPY --from=install /opt/forkpoint /opt/forkpoint
 COPY --from=cockpit /build/cockpit/dist /opt/cockpit
-COPY docker/bucket.py docker/first_token.py /opt/forkpoint/programs/
+COPY docker/bucket.py docker/first_token.py docker/worker_health.py /opt/forkpoint/programs/
 WORKDIR /tmp
 USER 10001:10001
 CMD ["python", "-m", "forkpoint_server"]

@@ -24,7 +24,7 @@ from forkpoint_server.embedded.restarts import restart_delay
 from forkpoint_server.embedded.settings import EmbeddedSettings
 from forkpoint_server.embedded.state import RunningStack, remove_state, write_state
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 _DRAIN_SECONDS = 35  # the API drains for 30 s, the worker finishes for 25 s
 _OWNERS_ONLY = {"FORKPOINT_MIGRATION_URL", "FORKPOINT_WORKER_DATABASE_URL"}
 _DATABASES = ("valkey", "postgres")

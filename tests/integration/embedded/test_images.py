@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import asyncpg
 import pytest
 from forkpoint_server.embedded import Embedded
 from forkpoint_server.security.tokens import read_token
@@ -80,6 +81,21 @@ def test_the_first_token_is_shown_and_only_its_digest_is_kept(
     assert token is not None
     stored = fresh_database.sql("select token_id, encode(secret_sha256, 'hex') from token")
     assert stored == f"{token.token_id}\t{token.secret_sha256.hex()}"
+
+
+async def test_a_worker_is_healthy_while_it_speaks_with_its_database(fresh_database: Database):
+    url = fresh_database.url("worker")
+    health = program("worker_health")
+    connection = await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://"))
+    try:
+        await connection.fetchval("select 1")
+        assert await health.has_spoken(url)
+    finally:
+        await connection.close()
+    fresh_database.sql(
+        "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = 'fp_worker'"
+    )
+    assert not await health.has_spoken(url)
 
 
 def test_the_roles_of_the_image_are_those_of_the_embedded_mode(tmp_path: Path):
