@@ -179,8 +179,9 @@ def repeated(outcome: Outcome, count: int) -> Streamed | None:
 
 def layout_of(outcome: Outcome) -> dict[str, object] | None:
     """The value of the `chunks` artifact of a recorded stream."""
-    chunks = outcome.chunks
-    return cast("dict[str, object]", chunks) if isinstance(chunks, dict) else None
+    if not isinstance(outcome.chunks, dict):
+        return None
+    return cast("dict[str, object]", outcome.chunks)
 
 
 def is_generator(value: object) -> bool:

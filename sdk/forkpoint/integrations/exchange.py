@@ -49,8 +49,9 @@ class Tape:
 class Exchange:
     """A call of a client library from its request to the last byte of its answer."""
 
-    def __init__(self, call: Call, answers: Answers) -> None:
+    def __init__(self, call: Call, answers: Answers, *, streams: bool) -> None:
         self.call = call
+        self._streams = streams
         self.answers = answers
         self.attempts = 0
         self._failures = 0
@@ -74,7 +75,7 @@ class Exchange:
             self.call.repeat(outcome)
             raise rebuild(outcome.error)
 
-    def answer(self, request: Any, *, stream: bool) -> Any:
+    def answer(self, request: Any) -> Any:
         """A response made of the recorded outcome, of the library the request belongs to."""
         outcome = self.served
         module = sys.modules[type(request).__module__.partition(".")[0]]
@@ -88,7 +89,7 @@ class Exchange:
             body = str(refused["text"]).encode()
             status = int(refused["status"])
             return module.Response(status, headers=headers, content=body, request=request)
-        headers, body = self._body(outcome, stream=stream)
+        headers, body = self._body(outcome)
         return module.Response(200, headers=headers, content=body, request=request)
 
     def failed_attempt(self, error: BaseException) -> None:
@@ -245,8 +246,8 @@ class Exchange:
             return failed(error, output=output, streamed=streamed, numbers=numbers)
         return Ending(output=output, streamed=streamed, numbers=numbers)
 
-    def _body(self, outcome: Outcome, *, stream: bool) -> tuple[dict[str, str], bytes]:
-        if stream:
+    def _body(self, outcome: Outcome) -> tuple[dict[str, str], bytes]:
+        if self._streams:
             layout = layout_of(outcome)
             if layout is None:
                 events = self.answers.as_events(outcome.output)

@@ -31,7 +31,7 @@ _canaries: dict[str, bool] = {}
 
 def patch() -> None:
     """Patch the client classes of the library; a second call does nothing."""
-    from openai import _base_client as base
+    from openai import _base_client as base  # pyright: ignore[reportPrivateUsage]
 
     if getattr(base.SyncAPIClient.request, "__forkpoint__", False):
         return
@@ -60,8 +60,18 @@ def _ask_nobody() -> None:
     import openai
 
     http = sys.modules.get("httpx2") or sys.modules["httpx"]
-    answer = {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": []}
-    transport = http.MockTransport(lambda _request: http.Response(200, json=answer))
+    answer: dict[str, object] = {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "choices": [],
+    }
+
+    def respond(_request: object) -> object:
+        return http.Response(200, json=answer)
+
+    transport = http.MockTransport(respond)
     with http.Client(transport=transport) as nobody:
         client = openai.OpenAI(
             api_key="canary", base_url="http://canary.invalid", http_client=nobody, max_retries=0
@@ -117,7 +127,7 @@ def _send(original: Any) -> Any:
         if exchange is None:
             return original(self, request, stream=stream, **how)
         if exchange.served is not None:
-            return exchange.keep(exchange.answer(request, stream=stream))
+            return exchange.keep(exchange.answer(request))
         try:
             response = original(self, request, stream=stream, **how)
         except BaseException as error:
@@ -135,7 +145,7 @@ def _send_async(original: Any) -> Any:
         if exchange is None:
             return await original(self, request, stream=stream, **how)
         if exchange.served is not None:
-            return exchange.keep(exchange.answer(request, stream=stream))
+            return exchange.keep(exchange.answer(request))
         try:
             response = await original(self, request, stream=stream, **how)
         except BaseException as error:
@@ -173,7 +183,7 @@ def _opened(options: Any) -> Exchange | None:
         numbers_of=lambda output, attempts: numbers_of(output, attempts=attempts),
         as_events=as_events,
     )
-    return Exchange(call, answers)
+    return Exchange(call, answers, streams=body.get("stream") is True)
 
 
 def _kept(exchange: Exchange, result: Any) -> Any:
