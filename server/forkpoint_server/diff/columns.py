@@ -75,7 +75,7 @@ def _step(row: RowMapping, payloads: Sequence[tuple[str, str | None, str]]) -> S
     return StepRow(
         seq=row["seq"],
         key=row["key"],
-        kind=_KINDS[row["kind"]],
+        kind=_KINDS[int(row["kind"])],
         name=row["name"],
         status=row["status"],
         signature=_digest(row["signature"]),
