@@ -41,7 +41,7 @@ install: .stamps/python ## the Python environment in .venv, hash-checked
 cockpit: .stamps/cockpit ## the built cockpit in cockpit/dist
 
 demo: .stamps/python .stamps/cockpit ## record, replay, fork and compare a real agent run, then serve the cockpit
-	@$(BIN)/python -m examples.demo --port $(PORT) $(if $(DATA),--data $(DATA)) $(if $(CHECK),--check) $(if $(LIVE),--live)
+	@$(BIN)/python -m examples.demo $(if $(CHECK),,--port $(PORT)) $(if $(DATA),--data $(DATA)) $(if $(CHECK),--check) $(if $(LIVE),--live)
 
 up: .stamps/python .stamps/cockpit ## the whole service in one process tree
 	@$(BIN)/forkpoint up --port $(PORT) $(if $(DATA),--data $(DATA))

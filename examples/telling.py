@@ -184,7 +184,7 @@ class Telling:
         for label, run in (("As recorded", left), ("Without it ", right)):
             for deed in self._deeds(run) or ["changed nothing"]:
                 self._detail(label, deed)
-        self._url(f"/diff/{left}/{right}", left)
+        self._url(f"/diff/{left}...{right}", left)
         return diff
 
     def _deeds(self, run: str) -> list[str]:
