@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import strawberry
 
@@ -20,7 +21,9 @@ from forkpoint_server.graphql.types.stepfields import StepFields
 from forkpoint_server.query import children, runs, steps
 from forkpoint_server.query.artifacts import RUN_ITSELF
 from forkpoint_server.query.pages import Page, check_first, make_page, read_cursor
+from forkpoint_server.query.provenance import Edge
 from forkpoint_server.query.runfilter import RunFilter
+from forkpoint_server.query.sources import Flows
 from forkpoint_server.security.scopes import Scope
 
 BEGINNING = BigInt(-1)
@@ -92,6 +95,32 @@ class Step(StepFields):
         async with context.services.database.reading(context.project_id) as connection:
             row = await steps.previous_same_scope(connection, context.project_id, self.row)
         return Step.of(row, context) if row else None
+
+    @strawberry.field(extensions=[PAYLOAD])
+    async def sources(self, info: Info, first: int = 50) -> list[SourceEdge]:
+        """Earlier steps whose output appears in what is new in this input."""
+        check_first(first)
+        async with flows_of(info.context) as flows:
+            edges = await flows.sources(self.row)
+        return await source_edges(info, self.row.run_id, edges[:first])
+
+    @strawberry.field(extensions=[PAYLOAD])
+    async def used_by(self, info: Info, first: int = 50) -> list[SourceEdge]:
+        """Later steps in whose input this output appears."""
+        check_first(first)
+        async with flows_of(info.context) as flows:
+            edges = await flows.used_by(self.row)
+        return await source_edges(info, self.row.run_id, edges[:first])
+
+
+@strawberry.type(description="Data that went from one step to another.")
+class SourceEdge:
+    """`how`: block (passed on whole), value (equal value or text), text (inside a longer text)."""
+
+    step: Step
+    part: str
+    pointer: str = strawberry.field(description="JSON pointer into the part")
+    how: str
 
 
 @strawberry.type(description="Where a replay or fork comes from.")
@@ -229,6 +258,25 @@ class Run(RunFields):
     ) -> RecordingPage:
         """Everything a replay needs, in pages of events with the blocks of clean artifacts."""
         return await recording_page(info, self.row.run_id, after=after, first=first)
+
+
+async def source_edges(info: Info, run_id: str, edges: Sequence[Edge]) -> list[SourceEdge]:
+    """Edges with their steps, loaded at once."""
+    rows = await info.context.loaders.steps.load_many([(run_id, edge.seq) for edge in edges])
+    return [
+        SourceEdge(
+            step=Step.of(row, info.context), part=edge.part, pointer=edge.pointer, how=edge.how
+        )
+        for row, edge in zip(rows, edges, strict=True)
+        if row
+    ]
+
+
+@asynccontextmanager
+async def flows_of(context: Context) -> AsyncGenerator[Flows]:
+    """Data flow questions in one transaction."""
+    async with context.services.database.reading(context.project_id) as connection:
+        yield Flows(connection, context.project_id, context.services.blobs)
 
 
 def step_connection(
