@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 from forkpoint.capture.interception import Breach
 
@@ -51,6 +52,15 @@ class Exempt:
     """Host and port events are sent to; None where they only go to disk."""
     programs: tuple[str, ...] = ()
     """Globs of executables, by name or path (`allow_subprocess`)."""
+
+    @classmethod
+    def of(cls, url: str | None, programs: tuple[str, ...]) -> Exempt:
+        """With the collector at a URL; None where events only go to disk."""
+        if url is None:
+            return cls(programs=programs)
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return cls(collector=(parts.hostname or "", port), programs=programs)
 
 
 class Guard:

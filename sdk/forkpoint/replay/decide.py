@@ -15,7 +15,7 @@ from forkpoint.replay.asked import Asked, Reader
 from forkpoint.replay.cut import Cut
 from forkpoint.replay.edits import Edit
 from forkpoint.replay.effects import WRITES
-from forkpoint.replay.explain import divergence_of
+from forkpoint.replay.explain import divergence_of, with_changes
 from forkpoint.replay.findings import Findings
 from forkpoint.replay.index import Index
 from forkpoint.replay.lend import Lender
@@ -261,6 +261,8 @@ class Decider:
         """Note that an exact call does not agree; raise unless the policy goes on."""
         jumped = self.matcher.jumped(asked.found)
         divergence = divergence_of(asked, self._recording, jumped)
+        if not self.findings.divergences:  # the one that is reported in full
+            divergence = with_changes(divergence, asked.call, self._recording.get)
         self.findings.diverge(divergence)
         if asked.found.place is not None and self._policy.allow_shift:
             return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from forkpoint.capture.interception import CallView
 from forkpoint.content.errors import ContentError
 from forkpoint.replay.answers import read
@@ -16,7 +18,7 @@ PartRoots = Mapping[str, tuple[str | None, str | None]]
 
 
 def divergence_of(asked: Asked, recording: Recording, jumped: Sequence[int]) -> Divergence:
-    """The divergence of a call that found another step than its own, or none."""
+    """The divergence of a call that found another step than its own, or none; digests only."""
     found, call = asked.found, asked.call
     place = found.expected if found.place is None else found.place
     parts: dict[str, tuple[str | None, str | None]] = {}
@@ -32,9 +34,13 @@ def divergence_of(asked: Asked, recording: Recording, jumped: Sequence[int]) -> 
         kind=call.kind,
         name=call.name,
         parts=parts,
-        changes=tuple(_changes(call, parts, recording.get)),
         jumped=keys,
     )
+
+
+def with_changes(found: Divergence, call: CallView, get: Get) -> Divergence:
+    """The same with the values that differ, which costs reading both inputs."""
+    return msgspec.structs.replace(found, changes=tuple(_changes(call, found.parts, get)))
 
 
 def missing(recording: Recording, place: int) -> Divergence:

@@ -9,10 +9,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from typing import cast
 
+import forkpoint
 import pytest
 from forkpoint.capture.guards import Exempt, guarding, isolation
 from forkpoint.capture.interception import Breach
+from forkpoint.events.kinds import Verdict
+from forkpoint.replay.recording import Recording
+from forkpoint.replay.session import Session
+from forkpoint.testing.memory import recorded
 
 NOTHING = Exempt()
 
@@ -154,6 +160,47 @@ def test_programs_are_not_started(start):
 def test_a_program_the_policy_names_is_started():
     with guarding(Watched(), Exempt(programs=("true",))):
         assert subprocess.run(["true"], check=False).returncode == 0
+
+
+def test_the_collector_is_found_in_its_url():
+    assert Exempt.of("https://in.example.com/x", ()).collector == ("in.example.com", 443)
+    assert Exempt.of("http://127.0.0.1:4600", ()).collector == ("127.0.0.1", 4600)
+    assert Exempt.of(None, ("git",)) == Exempt(programs=("git",))
+
+
+def test_an_agent_that_hides_a_breach_in_a_thread_is_diverged(server):
+    listening, address = server
+
+    @forkpoint.tool(effect="read")
+    def search(query: str) -> str:
+        return query
+
+    def leak() -> None:
+        with contextlib.suppress(BaseException):
+            dial(address)
+
+    def agent(*, leaking: bool) -> None:
+        with forkpoint.run("agent"):
+            search("a")
+            if leaking:
+                thread = threading.Thread(target=leak)
+                thread.start()
+                thread.join()
+
+    with recorded() as tape:
+        agent(leaking=False)
+        recording = Recording.load(tape.run, tape.end, enumerate(tape.events), tape.get)
+    with (
+        recorded(),
+        forkpoint.replaying(recording) as replay,
+        guarding(cast("Session", replay.interceptor), NOTHING),
+    ):
+        agent(leaking=True)
+
+    assert replay.result is not None
+    assert replay.result.verdict is Verdict.DIVERGED
+    assert replay.result.report["failedStep"]["reason"] == "guard_network"
+    assert not was_reached(listening)
 
 
 def test_nothing_is_refused_once_the_guard_is_down(server):
