@@ -42,14 +42,21 @@ describe.each<Theme>(["light", "dark"])("%s", (theme) => {
     expect(ratio("error-fill", "bg", theme)).toBeGreaterThanOrEqual(4.5);
   });
 
-  test.each(["protanopia", "deuteranopia", "tritanopia"] as const)("kinds stay apart under %s", (name) => {
-    const all = [...KINDS, "error-fill"];
-    const close = all.flatMap((a, i) =>
-      all
-        .slice(i + 1)
-        .map((b) => ({ a, b, d: seenDistance(colour(a, theme), colour(b, theme), BLINDNESS[name]) }))
-        .filter(({ d }) => d < 0.06),
-    );
-    expect(close).toEqual([]);
-  });
+  test.each(["protanopia", "deuteranopia", "tritanopia"] as const)(
+    "kinds stay apart under %s",
+    (name) => {
+      const all = [...KINDS, "error-fill"];
+      const close = all.flatMap((a, i) =>
+        all
+          .slice(i + 1)
+          .map((b) => ({
+            a,
+            b,
+            d: seenDistance(colour(a, theme), colour(b, theme), BLINDNESS[name]),
+          }))
+          .filter(({ d }) => d < 0.06),
+      );
+      expect(close).toEqual([]);
+    },
+  );
 });

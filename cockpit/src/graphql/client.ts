@@ -1,0 +1,34 @@
+/** The relational plane: urql with Graphcache. Columns and live batches go past it (bulk.ts, socket.ts). */
+
+import { Client, fetchExchange } from "@urql/core";
+import { cacheExchange } from "@urql/exchange-graphcache";
+import { authHeaders } from "../auth";
+
+const EMBEDDED = [
+  "Artifact",
+  "DiffReport",
+  "DiffRow",
+  "Event",
+  "Part",
+  "Project",
+  "RunConnection",
+  "RunOrigin",
+  "RunStat",
+  "SourceEdge",
+  "StepConnection",
+  "StepReplay",
+  "ValueItems",
+  "ValuePreview",
+];
+
+const NO_KEY = () => null;
+
+export const client = new Client({
+  url: "/graphql",
+  preferGetMethod: false,
+  exchanges: [
+    cacheExchange({ keys: Object.fromEntries(EMBEDDED.map((type) => [type, NO_KEY])) }),
+    fetchExchange,
+  ],
+  fetchOptions: () => ({ headers: authHeaders() }),
+});

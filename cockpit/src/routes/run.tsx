@@ -1,0 +1,152 @@
+import { useParams } from "@tanstack/react-router";
+import { type RefObject, useRef } from "react";
+import { usePreference } from "../commands/preferences";
+import { Inspector } from "../inspector/Inspector";
+import { Header } from "../run/Header";
+import { Panes } from "../run/Panes";
+import { ReplayBar } from "../run/ReplayBar";
+import styles from "../run/Run.module.css";
+import { StatusLine } from "../run/StatusLine";
+import { Tools } from "../run/Tools";
+import { Tree } from "../run/Tree";
+import { totalsOf } from "../run/totals";
+import { useRunKeys } from "../run/useRunKeys";
+import { firstDiverged, laneCount, type RunPageState, useRunPage } from "../run/useRunPage";
+import { Flag } from "../runstore/columns";
+import type { RunFacts } from "../runstore/documents";
+import type { RunStore } from "../runstore/store";
+import { useRunStore } from "../runstore/useRunStore";
+import { Timeline, type TimelineHandle } from "../timeline/Timeline";
+import { Frame } from "../ui/Frame";
+import { Empty, Failed, Skeleton } from "../ui/State";
+
+/** A run, or one step of it: both routes are this page, so moving between them keeps everything. */
+export function RunRoute() {
+  const { run } = useParams({ from: "/runs/$run" });
+  const store = useRunStore(run);
+  if (store.phase === "failed" && store.failure) {
+    return (
+      <Frame crumbs="Run" status={null}>
+        <Failed failure={store.failure} onRetry={() => window.location.reload()} />
+      </Frame>
+    );
+  }
+  return store.facts ? (
+    <RunPage key={run} store={store} facts={store.facts} />
+  ) : (
+    <Frame crumbs="Run" status={null}>
+      <Skeleton rows={18} label="Loading run" />
+    </Frame>
+  );
+}
+
+function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
+  const page = useRunPage(store);
+  const timeline = useRef<TimelineHandle>(null);
+  const filter = useRef<HTMLInputElement>(null);
+  const { selected, lines, folded, base, axis, lost, rows, recording } = page;
+  useRunKeys({ store, lines, selected, folded, base, axis, timeline, filter, ...page.actions });
+  const elapsed = store.elapsed(performance.now(), lost);
+  return (
+    <Frame
+      crumbs={<Header facts={facts} totals={totalsOf(store)} elapsed={elapsed} />}
+      status={
+        <StatusLine
+          store={store}
+          selected={selected}
+          place={selected + 1}
+          shown={rows.length}
+          lost={lost}
+        />
+      }
+    >
+      {lost ? (
+        <p className={styles.banner} role="alert">
+          The connection was lost. Open steps stand still; the view goes on where it stopped once it
+          is back.
+        </p>
+      ) : null}
+      {base ? (
+        <ReplayBar
+          facts={facts}
+          base={base}
+          recorded={recording?.phase === "ready" ? recording.columns.count : null}
+          steps={store.columns.count}
+          diverged={firstDiverged(store)}
+        />
+      ) : null}
+      {store.columns.count === 0 ? (
+        <Empty title="No steps yet" text="They appear here the moment they are recorded." />
+      ) : (
+        <Body store={store} page={page} timeline={timeline} filter={filter} />
+      )}
+    </Frame>
+  );
+}
+
+function Body({
+  store,
+  page,
+  timeline,
+  filter,
+}: {
+  store: RunStore;
+  page: RunPageState;
+  timeline: RefObject<TimelineHandle | null>;
+  filter: RefObject<HTMLInputElement | null>;
+}) {
+  const { selected, actions, following, lost, hits, axis } = page;
+  const { columns } = store;
+  const rowHeight = usePreference("density") === "dense" ? 24 : 28;
+  const lanes = laneCount(store);
+  const open = ((columns.flags[selected] ?? 0) & Flag.running) !== 0;
+  return (
+    <Panes
+      lanes={lanes}
+      timeline={(height) => (
+        <Timeline
+          ref={timeline}
+          store={store}
+          recording={page.recording}
+          axis={axis}
+          selected={selected}
+          hits={hits}
+          following={following}
+          frozen={lost}
+          view={page.view}
+          lanes={lanes}
+          height={height}
+          onSelect={actions.select}
+          onRest={actions.rest}
+          onLeave={() => {
+            if (following) actions.select(selected, false);
+          }}
+        />
+      )}
+      tools={<Tools store={store} page={page} filter={filter} />}
+      tree={
+        <Tree
+          store={store}
+          lines={page.lines}
+          folded={page.folded}
+          hits={hits}
+          selected={selected}
+          rowHeight={rowHeight}
+          following={following}
+          agreement={page.agreement}
+          onSelect={actions.select}
+          onFold={actions.fold}
+        />
+      }
+      inspector={
+        <Inspector
+          run={store.runId}
+          sequence={selected < 0 ? null : (columns.sequence[selected] ?? null)}
+          ended={selected >= 0 && !open}
+          tab={page.search.tab}
+          onTab={(tab) => actions.change({ tab: tab === "summary" ? undefined : tab })}
+        />
+      }
+    />
+  );
+}

@@ -1,0 +1,216 @@
+/** One open run: its facts and columns, loaded, then followed while it runs. No React in here. */
+
+import { bulkQuery } from "../graphql/bulk";
+import { type Failure, failureOf, isRecord } from "../graphql/failure";
+import { type Following, follow } from "../graphql/socket";
+import { Columns } from "./columns";
+import {
+  FIRST_PAINT,
+  type FirstPaint,
+  GAP_EVENTS,
+  type GapEvents,
+  NEXT_CHUNK,
+  type RawChunk,
+  RUN_EVENTS,
+  RUN_FACTS,
+  type RunEventsData,
+  type RunFacts,
+} from "./documents";
+import { Feed, type GapMark } from "./feed";
+import { buildTree, type Tree } from "./rows";
+import { appendChunk, CHUNK_ROWS } from "./skeleton";
+
+const GAP_PAGES = 50;
+
+export class RunStore {
+  readonly runId: string;
+  readonly columns = new Columns();
+  /** Rises with everything a view may show. */
+  version = 0;
+  phase: "loading" | "ready" | "failed" = "loading";
+  failure: Failure | null = null;
+  facts: RunFacts | null = null;
+  /** Start of the run, ns since the epoch: the zero of all times in the columns. */
+  origin = 0n;
+  gaps: readonly GapMark[] = [];
+  /** When the last batch came, as `performance.now()`, and how far the run then was, in ns. */
+  #heardAt = 0;
+  #heardNs = 0;
+  /** What the columns held when they were loaded: the feed goes on from there. */
+  #loadedHead = -1;
+  #feed: Feed | null = null;
+  #following: Following | null = null;
+  #tree: Tree | null = null;
+  #treeOf = -1;
+  /** Rises with every change of the columns. */
+  #changes = 0;
+  #opening: Promise<void> | null = null;
+  #stopped = false;
+  #frame = 0;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(runId: string) {
+    this.runId = runId;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /** Loads facts and columns; a running run is followed from the head of its skeleton on. */
+  async open(): Promise<void> {
+    this.#stopped = false;
+    this.#opening ??= this.#begin();
+    await this.#opening;
+    if (this.running && !this.#following && !this.#stopped) this.#follow(this.head);
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      await this.#load();
+      this.phase = "ready";
+    } catch (error) {
+      this.phase = "failed";
+      this.failure = failureOf(error);
+    }
+    this.#changed();
+  }
+
+  close(): void {
+    this.#stopped = true;
+    this.#following?.stop();
+    this.#following = null;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+  }
+
+  get running(): boolean {
+    return this.facts?.status === "RUNNING";
+  }
+
+  /** Steps that arrived while it was followed. */
+  get arrived(): number {
+    return this.#feed?.arrived ?? 0;
+  }
+
+  get head(): number {
+    return this.#feed?.head ?? this.#loadedHead;
+  }
+
+  /** How far the run is, in ns after its start; stands still once `frozen`. */
+  elapsed(now: number, frozen: boolean): number {
+    const facts = this.facts;
+    if (facts?.durationNs != null) return Number(facts.durationNs);
+    return this.#heardNs + (frozen ? 0 : Math.max(0, now - this.#heardAt) * 1e6);
+  }
+
+  /** Links of the tree, rebuilt after every change of the columns. */
+  tree(): Tree {
+    if (!this.#tree || this.#treeOf !== this.#changes) {
+      this.#tree = buildTree(this.columns);
+      this.#treeOf = this.#changes;
+    }
+    return this.#tree;
+  }
+
+  async #load(): Promise<void> {
+    const first = await bulkQuery<FirstPaint>(FIRST_PAINT, { run: this.runId });
+    if (!first.run) throw notFound();
+    this.facts = first.run;
+    this.origin = BigInt(first.run.startedNs);
+    let chunk: RawChunk = first.skeleton;
+    let head = Number(chunk.head);
+    appendChunk(this.columns, { ...chunk, head }, this.origin);
+    this.#changed();
+    while (chunk.rows === CHUNK_ROWS && !this.#stopped) {
+      const variables = { run: this.runId, chunk: chunk.chunk + 1 };
+      chunk = (await bulkQuery<{ skeleton: RawChunk }>(NEXT_CHUNK, variables)).skeleton;
+      head = Math.min(head, Number(chunk.head));
+      appendChunk(this.columns, { ...chunk, head }, this.origin);
+      this.#changed();
+    }
+    this.#heard();
+    this.#loadedHead = head;
+    if (first.run.gapCount > 0) void this.#loadGaps().catch(() => {});
+  }
+
+  #heard(): void {
+    this.#heardAt = performance.now();
+    const { count, start, end } = this.columns;
+    let latest = this.#heardNs;
+    for (let row = Math.max(0, count - 512); row < count; row++) {
+      latest = Math.max(latest, start[row] ?? 0, Number.isNaN(end[row]) ? 0 : (end[row] ?? 0));
+    }
+    this.#heardNs = latest;
+  }
+
+  #follow(head: number): void {
+    const feed = this.#feed ?? new Feed(this.columns, this.origin, head);
+    this.#feed = feed;
+    this.#following = follow<RunEventsData>({
+      operation: () => ({
+        query: RUN_EVENTS,
+        variables: { run: this.runId, after: String(feed.head) },
+      }),
+      onData: ({ runEvents }) => {
+        if (feed.take(runEvents.events)) this.#heard();
+        if (feed.gaps.length) this.gaps = [...feed.gaps];
+        if (runEvents.status !== "RUNNING") void this.#refresh();
+        this.#changed();
+      },
+      onEnd: () => void this.#refresh(),
+    });
+  }
+
+  /** Facts again, once the run is over: status, totals, verdict. */
+  async #refresh(): Promise<void> {
+    try {
+      const { run } = await bulkQuery<{ run: RunFacts | null }>(RUN_FACTS, { run: this.runId });
+      if (run) this.facts = run;
+    } catch {
+      // The page keeps what it has: the figures in the columns are whole without these.
+    }
+    this.#changed();
+  }
+
+  async #loadGaps(): Promise<void> {
+    const found: GapMark[] = [];
+    let after: string | null = null;
+    for (let page = 0; page < GAP_PAGES; page++) {
+      const answer: GapEvents = await bulkQuery<GapEvents>(GAP_EVENTS, { run: this.runId, after });
+      if (!answer.run) return;
+      const { nodes, pageInfo } = answer.run.events;
+      for (const { seq, event } of nodes) {
+        if (isRecord(event) && event.event_type === "gap") {
+          found.push({
+            seq: Number(seq),
+            count: Number(event.count),
+            reason: String(event.reason),
+          });
+        }
+      }
+      if (found.length >= (this.facts?.gapCount ?? 0) || !pageInfo.hasNextPage) break;
+      after = pageInfo.endCursor;
+    }
+    this.gaps = found;
+    this.#changed();
+  }
+
+  /** Tells the views, at most once a frame; a hidden page has no frames and is told at once. */
+  #changed(): void {
+    this.#changes++;
+    if (this.#stopped) return;
+    const tell = () => {
+      this.#frame = 0;
+      this.version++;
+      for (const listener of this.#listeners) listener();
+    };
+    if (document.hidden) tell();
+    else if (!this.#frame) this.#frame = requestAnimationFrame(tell);
+  }
+}
+
+function notFound(): Error {
+  return new Error("There is no such run, or it is not yours.");
+}
