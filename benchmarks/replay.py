@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import tempfile
 from collections.abc import Callable
@@ -31,6 +32,8 @@ def run() -> dict[str, float]:
     with recorded() as tape:
         agent(drain=tape.recorder.drain)
     recording = load(tape)
+    gc.collect()
+    gc.freeze()  # a replaying process does not carry the heap of the recorder that made this tape
     baseline = pickled_us()
     serve = per_step_us(lambda: serve_all(recording))
     return {
