@@ -61,7 +61,7 @@ async def ingest(
             now_ns=clock(),
         )
         runs = await lock_runs(raw, {each.event.run_id for each in read})
-        orders = await load_orders(raw, runs, event_ids=[each.id for each in read])
+        orders = await load_orders(raw, runs, events=read)
         _sort(read, orders, rejected)
         lacking = await intake.lacks(arrived, _new(orders))
         if lacking:

@@ -72,7 +72,7 @@ async def close_gaps(
             now_ns=now_ns,
         )
         runs = await lock_runs(raw, [run_id])
-        orders = await load_orders(raw, runs, event_ids=())
+        orders = await load_orders(raw, runs, events=())
         order = orders.get(run_id)
         if order is None or not order.waiting:
             return 0

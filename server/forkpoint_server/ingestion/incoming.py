@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from forkpoint.errors import EventError
 from forkpoint.events import ids
 from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import ArtifactRef, Event, Gap, StepEnded, StepStarted
-from forkpoint.events.wire import content_digest, encode, read_event
+
+from forkpoint_server.ingestion.reading import body_of, read_all
 
 INT32_MAX = 2**31 - 1
 ARTIFACTS_LIMIT = 64
@@ -47,21 +49,11 @@ def read_events(values: Sequence[object]) -> tuple[list[Incoming], list[Rejected
     """Each value as an event, or as its rejection."""
     read: list[Incoming] = []
     rejected: list[Rejected] = []
-    for index, value in enumerate(values):
-        try:
-            event = read_event(value)
-            _check(event)
-        except EventError as error:
-            field = error.details.get("field")
-            rejected.append(
-                Rejected(
-                    index=index,
-                    id=None,
-                    code=error.code,
-                    message=error.message,
-                    field=str(field) if field else None,
-                )
-            )
+    for index, event in enumerate(read_all(values)):
+        if isinstance(event, EventError):
+            rejected.append(_rejected(index, event))
+        elif (mistake := _mistake(event)) is not None:
+            rejected.append(_rejected(index, mistake))
         else:
             read.append(incoming(event, index=index))
     return read, rejected
@@ -72,12 +64,13 @@ def incoming(event: Event, *, index: int = -1) -> Incoming:
     key = ids.event_id(
         event.run_id, step_of(event), _TYPES[type(event)], event.writer, event.sequence_no
     )
+    body = body_of(event)
     return Incoming(
         index=index,
         event=event,
         id=bytes.fromhex(key),
-        digest=content_digest(event),
-        body=encode(event),
+        digest=hashlib.sha256(body).digest(),
+        body=body,
     )
 
 
@@ -119,6 +112,26 @@ def check_artifacts(refs: Sequence[ArtifactRef]) -> None:
         _check_digest(ref.root, f"artifacts[{index}].root")
         if ref.size < 0:
             raise EventError("a size is not negative", field=f"artifacts[{index}].size")
+
+
+def _mistake(event: Event) -> EventError | None:
+    """What the schema allows and the tables do not."""
+    try:
+        _check(event)
+    except EventError as error:
+        return error
+    return None
+
+
+def _rejected(index: int, error: EventError) -> Rejected:
+    field = error.details.get("field")
+    return Rejected(
+        index=index,
+        id=None,
+        code=error.code,
+        message=error.message,
+        field=str(field) if field else None,
+    )
 
 
 def _check(event: Event) -> None:

@@ -122,7 +122,7 @@ async def finish_run(
 
 async def _finish(intake: Intake, runs: dict[str, RunState], end: RunEnd) -> None:
     run = runs[end.run_id]
-    orders = await load_orders(intake.driver, runs, event_ids=())
+    orders = await load_orders(intake.driver, runs, events=())
     order: Order = orders[end.run_id]
     expected = {int(writer): count for writer, count in end.events.items()}
     order.fill(

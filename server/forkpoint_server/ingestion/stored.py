@@ -17,10 +17,12 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 async def load_orders(
-    driver: Driver, runs: Mapping[str, RunState], *, event_ids: Collection[bytes]
+    driver: Driver, runs: Mapping[str, RunState], *, events: Collection[Incoming]
 ) -> dict[str, Order]:
-    """The order of each run as it stands, with the stored ones among `event_ids`.
+    """The order of each run as it stands, with what is stored of `events`.
 
+    A stored event has a sequence number below the one its writer is expected to send next, so
+    only such events are looked up: of a batch that is sent for the first time, none.
     Index: unique (run_id, event_id) of `event`, primary key of `held_event`.
     """
     orders = {
@@ -29,6 +31,7 @@ async def load_orders(
     if not runs:
         return orders
     stored: dict[str, dict[bytes, bytes]] = {run_id: {} for run_id in runs}
+    event_ids = [each.id for each in events if _may_be_stored(each, runs)]
     if event_ids:
         for row in await driver.fetch(
             """
@@ -38,7 +41,7 @@ async def load_orders(
               and event_id = any ($2::bytea[])
             """,
             list(runs),
-            list(event_ids),
+            event_ids,
         ):
             stored[row[0]][row[1]] = row[2]
     for run_id, digests in stored.items():
@@ -55,6 +58,11 @@ async def load_orders(
             index=-1, event=_decoder.decode(row[5]), id=row[3], digest=row[4], body=row[5]
         )
     return orders
+
+
+def _may_be_stored(each: Incoming, runs: Mapping[str, RunState]) -> bool:
+    run = runs.get(each.event.run_id)
+    return run is not None and each.event.sequence_no < run.writers.get(each.event.writer, 0)
 
 
 async def known_steps(

@@ -194,7 +194,7 @@ def _insert(table: str, types: dict[str, str], *, conflict: str = "") -> str:
 
 
 _INSERT_EVENTS = _insert("event", _EVENT_TYPES)
-_INSERT_STEPS = _insert("step", _STEP_TYPES, conflict="on conflict (run_id, step_id) do nothing")
+_INSERT_STEPS = _insert("step", _STEP_TYPES)
 _INSERT_ARTIFACTS = _insert(
     "artifact", _ARTIFACT_TYPES, conflict="on conflict (run_id, step_id, role) do nothing"
 )
