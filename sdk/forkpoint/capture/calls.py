@@ -27,6 +27,7 @@ from forkpoint.capture.items import (
     StepOver,
     Streamed,
     Withheld,
+    payload_bytes,
 )
 from forkpoint.capture.runs import Run
 from forkpoint.capture.snapshots import taken
@@ -270,8 +271,14 @@ def _opened(
     site: str | None,
     model: str | None,
 ) -> Call:
-    payloads = {part: taken(value) for part, value in parts.items()}
-    _check_payloads(frame.run, payloads)
+    payloads: dict[str, Payload] = {}
+    size = 0
+    for part, value in parts.items():
+        payload = payloads[part] = taken(value)
+        if type(payload) is bytes:
+            size += len(payload)
+    if frame.run.recorder.closed_mode:
+        _check_payloads(payloads)
     scope = frame.scope
     key, contended, mark = scope.begin()
     begun = StepBegun(
@@ -285,6 +292,7 @@ def _opened(
         effect=target.effect,
         contended=contended,
         parts=payloads,
+        size=size,
         time_ns=time_ns(),
         codec=target.codec,
         model=model,
@@ -293,9 +301,7 @@ def _opened(
     return Call(frame.run, begun, scope, mark)
 
 
-def _check_payloads(run: Run, payloads: Mapping[str, Payload]) -> None:
-    if not run.recorder.closed_mode:
-        return
+def _check_payloads(payloads: Mapping[str, Payload]) -> None:
     for part, payload in payloads.items():
         if isinstance(payload, Withheld):
             raise CaptureError(f"input `{part}` cannot be recorded: {payload.reason}", part=part)
@@ -334,6 +340,7 @@ def _over(begun: StepBegun, ending: Ending, now: int) -> StepOver:
         strand=begun.strand,
         status=ending.status,
         time_ns=now,
+        size=payload_bytes(ending.output) + payload_bytes(ending.error),
         output=ending.output,
         error=ending.error,
         error_class=ending.error_class,

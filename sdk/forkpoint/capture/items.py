@@ -24,11 +24,17 @@ Payload = bytes | Withheld
 """A packed snapshot, or the reason there is none."""
 
 
+def payload_bytes(payload: Payload | None) -> int:
+    """Bytes of a snapshot in memory."""
+    return len(payload) if type(payload) is bytes else 0
+
+
 class RunBegun(msgspec.Struct, frozen=True, kw_only=True):
     """A run starts."""
 
     name: str
     time_ns: int
+    size: int = 0
     tags: tuple[str, ...]
     attributes: Payload | None
     code_version: str | None
@@ -49,6 +55,8 @@ class StepBegun(msgspec.Struct, frozen=True, kw_only=True):
     effect: Effect | None
     contended: bool
     parts: Mapping[str, Payload]
+    size: int
+    """Bytes of its snapshots; so in every item."""
     time_ns: int
     codec: str | None = None
     model: str | None = None
@@ -86,6 +94,7 @@ class StepOver(msgspec.Struct, frozen=True, kw_only=True):
     strand: str
     status: Status
     time_ns: int
+    size: int = 0
     output: Payload | None = None
     error: Payload | None = None
     error_class: str | None = None
@@ -111,6 +120,7 @@ class Attempted(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     number: int
     time_ns: int
+    size: int = 0
     error_class: str | None = None
     http_status: int | None = None
 
@@ -120,6 +130,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     time_ns: int
+    size: int = 0
     key: str | None = None
     strand: str | None = None
     role: str | None = None
@@ -132,6 +143,7 @@ class RunOver(msgspec.Struct, frozen=True, kw_only=True):
 
     status: RunStatus
     time_ns: int
+    size: int = 0
     output: Payload | None = None
     error: Payload | None = None
     error_class: str | None = None
@@ -141,27 +153,15 @@ class RunOver(msgspec.Struct, frozen=True, kw_only=True):
 Item = RunBegun | StepBegun | StepOver | Deferred | Attempted | Noted | RunOver
 
 
-def payload_bytes(item: Item) -> int:
-    """Bytes of the snapshots an item holds."""
-    if isinstance(item, StepBegun):
-        return sum(len(part) for part in item.parts.values() if isinstance(part, bytes))
-    if isinstance(item, StepOver):
-        return _size(item.output) + _size(item.error)
-    if isinstance(item, Noted):
-        return _size(item.payload)
-    if isinstance(item, Deferred):
-        return item.size
-    return 0
-
-
 def without_payload(item: Item, reason: str) -> Item:
     """The same fact with its snapshots withheld."""
     if isinstance(item, StepBegun):
         parts = {part: _withheld(payload, reason) for part, payload in item.parts.items()}
-        return msgspec.structs.replace(item, parts=parts)
+        return msgspec.structs.replace(item, parts=parts, size=0)
     if isinstance(item, StepOver):
         return msgspec.structs.replace(
             item,
+            size=0,
             output=item.output and _withheld(item.output, reason),
             error=item.error and _withheld(item.error, reason),
         )
@@ -170,13 +170,9 @@ def without_payload(item: Item, reason: str) -> Item:
         return without_payload(over, reason)
     if isinstance(item, Noted):
         return msgspec.structs.replace(
-            item, payload=item.payload and _withheld(item.payload, reason)
+            item, size=0, payload=item.payload and _withheld(item.payload, reason)
         )
     return item
-
-
-def _size(payload: Payload | None) -> int:
-    return len(payload) if isinstance(payload, bytes) else 0
 
 
 def _withheld(payload: Payload, reason: str) -> Withheld:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import cast
 
 from forkpoint.events.kinds import Kind
@@ -118,21 +119,32 @@ def _role(message: object) -> object:
 
 
 def _sorted_out(kind: Kind, arguments: dict[str, object]) -> dict[str, object]:
-    names = _PARTS[kind]
-    main = "messages" if kind is Kind.MODEL else names[0]
+    main = "messages" if kind is Kind.MODEL else _PARTS[kind][0]
     parts: dict[str, object] = {}
     rest: dict[str, object] = {}
     for name, value in arguments.items():
-        part = name if name in names else _OTHER_NAMES.get(name)
-        if part is not None and part in names and part not in parts:
+        part = _place(kind, name)
+        if part and part not in parts:
             parts[part] = value
-        elif not (kind is Kind.MODEL and (name in _NEVER or name.startswith("stream"))):
+        elif part is not None:
             rest[name] = value
     if main not in parts and rest:
         first = next(iter(rest))
         parts[main] = rest.pop(first)
     _put_rest(parts, rest, _REST[kind])
     return {part: value for part, value in parts.items() if value is not None}
+
+
+@lru_cache(maxsize=4096)
+def _place(kind: Kind, name: str) -> str | None:
+    """The part an argument of this name is; empty: the rest; None: no part at all."""
+    names = _PARTS[kind]
+    part = name if name in names else _OTHER_NAMES.get(name)
+    if part in names:
+        return part
+    if kind is Kind.MODEL and (name in _NEVER or name.startswith("stream")):
+        return None
+    return ""
 
 
 def _put_rest(parts: dict[str, object], rest: dict[str, object], into: str) -> None:

@@ -24,7 +24,6 @@ from forkpoint.capture.items import (
     RunOver,
     StepBegun,
     StepOver,
-    payload_bytes,
     without_payload,
 )
 from forkpoint.capture.spool import Sink
@@ -94,7 +93,8 @@ class Recorder:
 
     def _fresh(self) -> None:
         self._queue: deque[tuple[Run, Item, int]] = deque()
-        self._queued_bytes = 0
+        self._arrived = 0
+        self._taken = 0
         self._bytes_lock = threading.Lock()
         self._drain_lock = threading.RLock()
         self._wake = threading.Event()
@@ -138,8 +138,8 @@ class Recorder:
 
     def submit(self, run: Run, item: Item) -> None:
         """Queue a fact; when there is no room its payload goes first, then the fact itself."""
-        size = payload_bytes(item)
-        if size and self._queued_bytes + size > self.settings.queue_bytes:
+        size = item.size
+        if size and self._arrived - self._taken + size > self.settings.queue_bytes:
             item, size = without_payload(item, "overload"), 0
             self.counters.add("payloads_withheld")
         waiting = len(self._queue)
@@ -149,8 +149,7 @@ class Recorder:
             run.lose(item)
             return
         if size:
-            with self._bytes_lock:
-                self._queued_bytes += size
+            self._arrived += size  # approximate where threads race: the bound is a soft one
         self._queue.append((run, item, size))
         if self._thread is None and self._background:
             self._start()
@@ -162,9 +161,7 @@ class Recorder:
         with self._drain_lock:
             while self._queue:
                 run, item, size = self._queue.popleft()
-                if size:
-                    with self._bytes_lock:
-                        self._queued_bytes -= size
+                self._taken += size
                 self._take(run, item)
                 time.sleep(0)  # the host gets the interpreter between any two facts
             self.sink.flush()

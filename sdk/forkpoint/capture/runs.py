@@ -13,7 +13,17 @@ import orjson
 
 from forkpoint.capture.failures import class_name, describe, is_cancellation
 from forkpoint.capture.interception import Interceptor, ReplayResult
-from forkpoint.capture.items import Item, Noted, Payload, RunBegun, RunOver, StepBegun, StepOver
+from forkpoint.capture.items import (
+    Item,
+    Noted,
+    Payload,
+    RunBegun,
+    RunOver,
+    StepBegun,
+    StepOver,
+    Withheld,
+    payload_bytes,
+)
 from forkpoint.capture.payloads import Payloads
 from forkpoint.capture.recorder import Recorder
 from forkpoint.capture.recorder import apply as write_now
@@ -150,12 +160,14 @@ class Run:
     def attach(self, name: str, data: bytes | Path, *, media_type: str | None) -> None:
         """Hang a file on the run."""
         content = data if isinstance(data, bytes) else data.read_bytes()
+        payload = taken(content) if len(content) <= MEDIA_LIMIT else Withheld("too_large")
         self.submit(
             Noted(
                 name="file",
                 time_ns=time_ns(),
+                size=payload_bytes(payload),
                 role=f"file.{name}",
-                payload=taken(content),
+                payload=payload,
                 media_type=media_type,
             )
         )

@@ -12,7 +12,6 @@ import sys
 import threading
 from asyncio import current_task, events
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forkpoint.replay import identity
@@ -33,18 +32,21 @@ _MACHINERY = frozenset(
         "threading",
     )
 )
+_SURELY_SHORT = identity.PATH_LIMIT // 4
+"""Characters that never take more than `PATH_LIMIT` bytes."""
 _USER_KEY = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class Scope:
     """Counts the calls started, and the strands spawned, in one strand or open step."""
 
-    __slots__ = ("_lock", "_open", "_spawned", "calls", "strand", "text")
+    __slots__ = ("_lock", "_open", "_spawned", "_stem", "calls", "strand", "text")
 
     def __init__(self, text: str, strand: str) -> None:
-        self.text = identity.shortened(text)
+        self.text = text if len(text) <= _SURELY_SHORT else identity.shortened(text)
         self.strand = strand
         self.calls = 0
+        self._stem: str | None = None
         self._open: list[int] | None = None
         self._spawned: dict[str, int] | None = None
         self._lock = threading.Lock()
@@ -61,7 +63,10 @@ class Scope:
             else:
                 contended = False
                 self._open = [mark]
-        return identity.call_key(self.text, count), contended, mark
+        stem = self._stem
+        if stem is None:
+            stem = self._stem = identity.call_key(self.text, 0)[:-1]
+        return f"{stem}{count}", contended, mark
 
     def end(self, mark: int) -> None:
         """One call of this scope, begun under `mark`, is over."""
@@ -95,14 +100,19 @@ class Scope:
         return repeat
 
 
-@dataclass(frozen=True, slots=True)
 class Frame:
-    """What the code running now belongs to: its run, the scope its calls count in, its step."""
+    """What the code running now belongs to: its run, the scope its calls count in, its step.
 
-    run: Run
-    scope: Scope
-    step: str | None
-    """Key of the open step."""
+    Never changed. Not a frozen dataclass: one is made for each call, and those take 1 us.
+    """
+
+    __slots__ = ("run", "scope", "step")
+
+    def __init__(self, run: Run, scope: Scope, step: str | None) -> None:
+        self.run = run
+        self.scope = scope
+        self.step = step
+        """Key of the open step."""
 
 
 current: ContextVar[Frame | None] = ContextVar("forkpoint_frame", default=None)

@@ -6,7 +6,8 @@ the output was cut, so that a replay cuts it the same way.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+import inspect
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from functools import partial
 from typing import cast
 
@@ -179,16 +180,15 @@ def repeated(outcome: Outcome, count: int) -> Streamed | None:
 
 def layout_of(outcome: Outcome) -> dict[str, object] | None:
     """The value of the `chunks` artifact of a recorded stream."""
-    if not isinstance(outcome.chunks, dict):
-        return None
-    return cast("dict[str, object]", outcome.chunks)
+    value = outcome.chunks
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
 def is_generator(value: object) -> bool:
     """Whether a value is a generator that a call returned."""
-    return isinstance(value, Generator)
+    return inspect.isgenerator(value)
 
 
 def is_async_generator(value: object) -> bool:
     """Whether a value is an asynchronous generator that a call returned."""
-    return isinstance(value, AsyncIterator) and hasattr(value, "asend")
+    return inspect.isasyncgen(value)

@@ -77,7 +77,7 @@ def test_closed_refuses_a_call_before_it_acts_when_it_cannot_be_recorded() -> No
 
     with recorded(settings(fail="closed", queue_events=2)) as memory:
         without_thread(memory)
-        with pytest.raises(forkpoint.CaptureError, match="thing|args"), forkpoint.run("r"):
+        with pytest.raises(forkpoint.CaptureError, match="args"), forkpoint.run("r"):
             act(object())
         with pytest.raises(forkpoint.CaptureError, match="full"), forkpoint.run("r"):
             act(1)
