@@ -24,7 +24,7 @@ from forkpoint_server.embedded.supervisor import TROUBLE, keep_up
 NOT_RUNNING = 1
 _SUPERVISOR = (sys.executable, "-m", "forkpoint_server.embedded", "up")
 _START_SECONDS = 180  # the cold page cache of a slow disk, and migrations
-_STOP_SECONDS = 90
+_STOP_SECONDS = 200  # the API drains, then Postgres writes its last checkpoint
 
 
 def up(settings: EmbeddedSettings, report: Report, *, commands: Commands | None = None) -> int:

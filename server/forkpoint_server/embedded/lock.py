@@ -8,9 +8,15 @@ import time
 from dataclasses import dataclass
 from typing import TextIO
 
-from forkpoint_server.embedded.errors import DirectoryInUse
+from forkpoint_server.embedded.errors import DirectoryInUse, EmbeddedError
 from forkpoint_server.embedded.paths import DataLayout
-from forkpoint_server.embedded.processes import ProcessMark, mark_of, parse_mark, stop_leftovers
+from forkpoint_server.embedded.processes import (
+    ProcessMark,
+    ask_leftovers,
+    mark_of,
+    parse_mark,
+    stop_leftovers,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +41,43 @@ class DirectoryLock:
         self.file.close()
 
 
-def take_directory(layout: DataLayout, *, wait_seconds: float = 20) -> DirectoryLock:
+def take_directory(layout: DataLayout, *, wait_seconds: float = 60) -> DirectoryLock:
     """Lock the directory; waits for orphaned servers, never for a living supervisor."""
     file = layout.lock.open("a+")
-    end = time.monotonic() + wait_seconds
-    while not _locked(file):
-        holder = _read_holder(file)
-        if holder.is_alive() or time.monotonic() > end:
-            file.close()
-            raise DirectoryInUse(layout.root, holder=holder.number)
-        stop_leftovers(layout.pids, seconds=0.2)
-        time.sleep(0.02)
-    stop_leftovers(layout.pids, seconds=wait_seconds)
+    try:
+        _outlast_orphans(layout, file, wait_seconds=wait_seconds)
+        stop_leftovers(layout.pids, seconds=wait_seconds)
+    except BaseException:
+        file.close()
+        raise
     file.seek(0)
     file.truncate()
     file.write(mark_of(os.getpid()).text())
     file.flush()
     return DirectoryLock(file)
+
+
+def _outlast_orphans(layout: DataLayout, file: TextIO, *, wait_seconds: float) -> None:
+    """Take the lock when the last server of a killed supervisor has ended.
+
+    They are asked once and never killed: a Postgres that writes its last checkpoint to a slow disk
+    must not be made to recover.
+    """
+    end = time.monotonic() + wait_seconds
+    asked = False
+    while not _locked(file):
+        holder = _read_holder(file)
+        if holder.is_alive():
+            raise DirectoryInUse(layout.root, holder=holder.number)
+        if not asked:
+            ask_leftovers(layout.pids)
+            asked = True
+        if time.monotonic() > end:
+            raise EmbeddedError(
+                f"servers of a supervisor that was killed still work in {layout.root}; "
+                f"end the processes named in {layout.pids}"
+            )
+        time.sleep(0.02)
 
 
 def current_holder(layout: DataLayout) -> ProcessMark | None:

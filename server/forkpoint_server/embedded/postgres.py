@@ -26,6 +26,7 @@ Role = Literal["admin", "owner", "api", "worker"]
 
 DATABASE = "forkpoint"
 READY_SECONDS = 60
+_CHECKPOINT_SECONDS = 120  # the last one, to a slow disk
 
 _ROLE_NAMES: dict[Role, str] = {
     "admin": "fp_admin",
@@ -85,6 +86,7 @@ class Postgres:
             # The fast shutdown; SIGTERM would wait for clients.
             stop_signal=signal.SIGINT,
             death_signal=signal.SIGINT,
+            stop_seconds=_CHECKPOINT_SECONDS,
             as_other_user=True,
             inherits=inherits,
         )

@@ -44,10 +44,10 @@ def write_pid_file(path: Path, mark: ProcessMark, *, stop_signal: signal.Signals
     path.write_text(f"{mark.text()}\n{int(stop_signal)}\n")
 
 
-def stop_leftovers(pids: Path, *, seconds: float) -> list[str]:
-    """End what a killed supervisor left running (systems without a death signal); their names.
+def ask_leftovers(pids: Path) -> dict[str, ProcessMark]:
+    """Send what a killed supervisor left running its stop signal, and do not wait.
 
-    On Linux the kernel has told them already and this finds nothing, or repeats it.
+    On Linux the kernel has done so already, and once more does no harm.
     """
     left: dict[str, ProcessMark] = {}
     for path in sorted(pids.glob("*.pid")):
@@ -58,6 +58,12 @@ def stop_leftovers(pids: Path, *, seconds: float) -> list[str]:
             left[path.stem] = mark
         else:
             path.unlink(missing_ok=True)
+    return left
+
+
+def stop_leftovers(pids: Path, *, seconds: float) -> list[str]:
+    """Ask what is left to end, wait, and kill what stays; their names."""
+    left = ask_leftovers(pids)
     end = time.monotonic() + seconds
     while any(mark.is_alive() for mark in left.values()) and time.monotonic() < end:
         time.sleep(0.02)

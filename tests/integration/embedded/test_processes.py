@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forkpoint_server.embedded.lock import take_directory
+from forkpoint_server.embedded.paths import DataLayout
 from forkpoint_server.embedded.processes import (
     ProcessMark,
     mark_of,
@@ -59,3 +62,38 @@ def test_a_zombie_is_not_alive(stranger: subprocess.Popen[bytes]):
 
     assert mark.is_alive()
     assert not zombie.is_alive()
+
+
+SLOW = """
+import pathlib, signal, sys, time
+def end(number, frame):
+    time.sleep(1)  # as a checkpoint to a slow disk would take
+    pathlib.Path(sys.argv[1]).write_text("in order")
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("holds the lock", flush=True)
+signal.pause()
+"""
+
+
+def test_an_orphan_that_ends_slowly_is_waited_for_and_never_killed(tmp_path: Path):
+    layout = DataLayout(tmp_path)
+    layout.create()
+    word = tmp_path / "word"
+    with layout.lock.open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        orphan = subprocess.Popen(
+            [sys.executable, "-c", SLOW, str(word)],
+            stdout=subprocess.PIPE,
+            pass_fds=[lock.fileno()],
+        )
+    with orphan:
+        assert orphan.stdout is not None
+        orphan.stdout.readline()
+        mark = mark_of(orphan.pid)
+        write_pid_file(layout.pids / "postgres.pid", mark, stop_signal=signal.SIGTERM)
+        taken = take_directory(layout)
+
+    assert word.read_text() == "in order"
+    assert orphan.returncode == 0
+    taken.release()
