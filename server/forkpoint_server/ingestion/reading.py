@@ -13,11 +13,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from forkpoint.errors import EventError
 from forkpoint.events.ids import ROOT_TEXT, UUID_TEXT
-from forkpoint.events.model import Event, StepEnded, StepStarted
-from forkpoint.events.wire import FIELD_LIMIT, NAME_LIMIT, read_event
+from forkpoint.events.model import Event, ReplayInfo, StepEnded, StepStarted
+from forkpoint.events.wire import FIELD_LIMIT, INT64_MAX, NAME_LIMIT, read_event
 
-_HUGE = re.compile(rb"-?(?:9[0-9]{18}|[0-9]{20})")
-"""Numbers that may not fit 64 bits with a sign."""
 # Keys in order: the digest of an event is that of these bytes (`wire.content_digest`).
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -48,18 +46,26 @@ def body_of(event: Event) -> bytes:
 def is_plain(event: Event) -> bool:
     """Whether `read_event` certainly takes this event; False says nothing."""
     if isinstance(event, StepStarted):
+        if event.replay is not None and not _is_plain_replay(event.replay):
+            return False
+        numbers = [event.time_ns, event.sequence_no, event.writer]
         names = [event.name, event.model, event.subtype]
         roots = [event.signature, event.delta]
         steps = [event.step_id, event.parent_id]
     elif isinstance(event, StepEnded):
+        numbers = [event.time_ns, event.sequence_no, event.writer, event.attempts]
+        numbers += [event.tokens_in or 0, event.tokens_out or 0, event.cost_micro_usd or 0]
+        numbers.append(event.chunks or 0)
         names = [event.model, event.error_class, event.finish_reason]
         roots, steps = [], [event.step_id]
     else:
         return False
+    numbers += [ref.size for ref in event.artifacts]
     roots += [ref.root for ref in event.artifacts]
     names += [ref.reason for ref in event.artifacts]
     return (
-        _all_match(UUID_TEXT, [event.run_id, *steps])
+        _are_int64(numbers)
+        and _all_match(UUID_TEXT, [event.run_id, *steps])
         and _all_match(ROOT_TEXT, roots)
         and all(len(name) <= NAME_LIMIT for name in names if name is not None)
         and _is_plain_text(event)
@@ -72,7 +78,16 @@ def _is_plain_text(event: Event) -> bool:
     except (UnicodeEncodeError, OverflowError):
         return False
     # a field over its limit would make the whole longer than that
-    return len(text) <= FIELD_LIMIT and b"\\u0000" not in text and not _HUGE.search(text)
+    return len(text) <= FIELD_LIMIT and b"\\u0000" not in text
+
+
+def _is_plain_replay(replay: ReplayInfo) -> bool:
+    source = 0 if replay.source is None else replay.source.seq
+    return _are_int64([replay.rule or 0, replay.edit or 0, replay.waited_ns, source])
+
+
+def _are_int64(numbers: Sequence[int]) -> bool:
+    return max(numbers) <= INT64_MAX and min(numbers) >= -INT64_MAX
 
 
 def _all_match(pattern: re.Pattern[str], texts: Iterable[str | None]) -> bool:

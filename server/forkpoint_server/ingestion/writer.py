@@ -71,7 +71,6 @@ _EVENT_TYPES = {
     "time_ns": "bigint",
     "digest": "bytea",
     "body": "bytea",
-    "project_id": "int",
 }
 _END_TYPES = {
     "run_id": "uuid",
@@ -164,7 +163,7 @@ async def _insert_events(driver: Driver, placed: Sequence[Placed], *, project_id
         [each.event.time_ns for each in incoming],
         [each.digest for each in incoming],
         [each.body for each in incoming],
-        [project_id] * len(placed),
+        project_id,
     )
 
 
@@ -193,7 +192,10 @@ def _insert(table: str, types: dict[str, str], *, conflict: str = "") -> str:
     return f"insert into {table} ({columns}) select * from unnest({_unnest(types)}) {conflict}"
 
 
-_INSERT_EVENTS = _insert("event", _EVENT_TYPES)
+_INSERT_EVENTS = (
+    f"insert into event ({', '.join(_EVENT_TYPES)}, project_id) "
+    f"select *, ${len(_EVENT_TYPES) + 1}::int from unnest({_unnest(_EVENT_TYPES)})"
+)
 _INSERT_STEPS = _insert("step", _STEP_TYPES)
 _INSERT_ARTIFACTS = _insert(
     "artifact", _ARTIFACT_TYPES, conflict="on conflict (run_id, step_id, role) do nothing"

@@ -20,6 +20,20 @@ STARTED = RUN.began("r#0", kind="model", model="m", site="a:b") | {
 }
 ENDED = RUN.ended("r#0", tokens_in=4, finish_reason="stop")
 
+OTHERS = [
+    "unknown",
+    "cost_micro_usd",
+    "tokens_out",
+    "chunks",
+    "artifacts.root",
+    "artifacts.reason",
+    "artifacts.size",
+    "replay.rule",
+    "replay.waited_ns",
+    "replay.executor",
+    "replay.source",
+]
+
 texts = st.sampled_from(
     ["", "x", "\0", "\ud800", "y" * 256, "y" * 257, "z" * 70_000, "\\u0000", "A" * 43, "é" * 300]
 )
@@ -33,7 +47,7 @@ values = st.one_of(
 @given(
     st.sampled_from([STARTED, ENDED]),
     st.dictionaries(
-        st.sampled_from([*STARTED, *ENDED, "unknown", "artifacts.root", "artifacts.reason"]),
+        st.sampled_from([*STARTED, *ENDED, *OTHERS]),
         values,
         max_size=2,
     ),
@@ -43,8 +57,11 @@ def test_each_event_or_mistake_is_the_one_that_the_schema_says(
 ):
     changed = {**event, **{k: v for k, v in changes.items() if "." not in k}}
     for name in [name for name in changes if "." in name]:
-        ref = {"role": "x", "root": "A" * 43, name.rpartition(".")[2]: changes[name]}
-        changed["artifacts"] = [ref]
+        outer, _, inner = name.partition(".")
+        if outer == "artifacts":
+            changed["artifacts"] = [{"role": "x", "root": "A" * 43, inner: changes[name]}]
+        else:
+            changed["replay"] = {"session": "s", "mode": "live", inner: changes[name]}
 
     [quick] = read_all([changed])
 
