@@ -84,7 +84,10 @@ def settings_for(database: Database, data: Path, **changes: Any) -> Settings:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[Service]:
     """Serve until the block ends. The socket listens before the server starts: nobody waits."""
-    listening = socket.create_server((settings.host, 0))
+    # named TCP, so that asyncio turns off the delay that small answers would wait for
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind((settings.host, 0))
+    listening.listen()
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings),

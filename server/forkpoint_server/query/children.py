@@ -19,23 +19,24 @@ async def children_of(
     first: int,
     after: int = -1,
 ) -> dict[tuple[str, str], list[StepRow]]:
-    """The next `first + 1` children of each (run id, step id). Index: (run_id, parent_id)."""
+    """The next `first + 1` children of each (run id, step id); one pass over the runs."""
     rows = await connection.execute(
         text(f"""
             select {COLUMNS}
-            from unnest(cast(:runs as uuid[]), cast(:steps as uuid[])) as parent (run_id, step_id)
-            cross join lateral (
-                select *
-                from step child
-                where child.run_id = parent.run_id and child.project_id = :project_id
-                    and child.parent_id = parent.step_id and child.seq > :after
-                order by child.seq
-                limit :rows
-            ) s
+            from (
+                select *, row_number() over (partition by run_id, parent_id order by seq) as place
+                from step
+                where project_id = :project_id
+                    and run_id = any(cast(:runs as uuid[]))
+                    and parent_id = any(cast(:steps as uuid[]))
+                    and seq > :after
+            ) as s
+            where s.place <= :rows
+            order by s.run_id, s.seq
         """),
         {
             "project_id": project_id,
-            "runs": [run_id for run_id, _ in parents],
+            "runs": list({run_id for run_id, _ in parents}),
             "steps": [step_id for _, step_id in parents],
             "after": after,
             "rows": first + 1,

@@ -123,22 +123,6 @@ async def step_by_key(
     )
 
 
-async def opening_step(connection: AsyncConnection, project_id: int, run_id: str) -> StepRow | None:
-    """First divergence, else the call that failed first, else the last step.
-
-    Of an error that travels up through its scopes the innermost step ends first, and is meant.
-    """
-    condition = """true
-        order by
-            (s.replay->>'divergence') is null,
-            case when s.replay->>'divergence' is not null then s.seq end,
-            s.status <> 'error',
-            case when s.status = 'error' then coalesce(s.end_seq, s.seq) end,
-            s.seq desc
-        limit 1"""
-    return await _one(connection, project_id, run_id, condition, {})
-
-
 async def previous_same_scope(
     connection: AsyncConnection, project_id: int, step: StepRow
 ) -> StepRow | None:

@@ -42,35 +42,32 @@ _BY_TIME = """
     from step s
     where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
 """
-# Where an end stands on the axis of steps: how many steps had begun before it.
+# Where an end stands on the axis of steps: how many steps had begun before it. Starts and ends are
+# counted in one pass over both; joining them back would mean 10,000 look-ups in a list.
 _BY_STEP = """
-    select s.seq, s.lane, s.kind, s.flags | case when {where} then 0 else {filtered} end as flags,
-        begun.steps - 1 as at, greatest(coalesce(ended.steps, :open_end), begun.steps) as until
-    from step s
-    join marks begun on begun.seq = s.seq
-    left join marks ended on ended.seq = s.end_seq
-    where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
-"""
-_MARKS = """
-    marks as materialized (
-        select seq, sum(begins) over (order by seq) as steps
+    select seq, min(lane) as lane, min(kind) as kind, min(flags) as flags,
+        min(begun) filter (where begins = 1) - 1 as at,
+        coalesce(min(begun) filter (where begins = 0), :open_end) as until
+    from (
+        select marked.*, sum(begins) over (order by mark) as begun
         from (
-            select seq, 1 as begins
-            from step
-            where run_id = cast(:run_id as uuid) and project_id = :project_id
-            union all
-            select end_seq, 0
-            from step
-            where run_id = cast(:run_id as uuid) and project_id = :project_id
-                and end_seq is not null
+            select s.seq, s.lane, s.kind,
+                s.flags | case when {where} then 0 else {filtered} end as flags,
+                marks.mark, marks.begins
+            from step s
+            cross join lateral (values (s.seq, 1), (s.end_seq, 0)) as marks (mark, begins)
+            where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
+                and marks.mark is not null
         ) as marked
-    ),
+    ) as counted
+    group by seq
 """
-# The greatest of a bucket by error, duration and earliness stands for it.
+# The greatest of a bucket by error, duration and earliness stands for it; what else is known of it
+# rides along behind these three.
 _GATHERED = """
     fine as materialized (
         select lane, at >> :power as bucket, count(*) as size,
-            max(array[cast(flags & 1 as bigint), cast(until - at as bigint), -seq]) as best
+            max(array[flags & 1, until - at, -seq, at, until, kind, flags]::bigint[]) as best
         from placed
         where at < :high and until >= :low
         group by lane, bucket
@@ -83,14 +80,14 @@ _GATHERED = """
         limit 1
     ),
     gathered as materialized (
-        select cast(sum(size) as bigint) as size, max(best) as best
+        select lane, cast(sum(size) as bigint) as size, max(best) as best
         from fine, chosen
         group by lane, bucket >> coarser
     ),
     shown as materialized (
-        select placed.*, gathered.size
+        select lane, size, -best[3] as seq, best[4] as at, best[5] as until, best[6] as kind,
+            best[7] as flags
         from gathered
-        join placed on placed.seq = -gathered.best[3]
     )
 """
 _EXACT = """
@@ -202,10 +199,9 @@ async def extent_of(
 
 def _statement(axis: Axis, where: str, *, exact: bool) -> str:
     placed = (_BY_STEP if axis == "steps" else _BY_TIME).format(where=where, filtered=_FILTERED)
-    marks = _MARKS if axis == "steps" else ""
     coarser = "0" if exact else "(select coarser from chosen)"
     return f"""
-        with {marks} placed as materialized ({placed}),
+        with placed as materialized ({placed}),
         {_EXACT if exact else _GATHERED}
         select {coarser}, {_SELECTED}
         from shown

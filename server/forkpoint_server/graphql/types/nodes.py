@@ -240,10 +240,10 @@ class Run(RunFields):
     @strawberry.field(extensions=[META], description="null while the run has no step")
     async def opening_step(self, info: Info) -> Step | None:
         """First divergence, else first error, else the last step."""
-        context = info.context
-        async with context.services.database.reading(context.project_id) as connection:
-            row = await steps.opening_step(connection, context.project_id, self.row.run_id)
-        return Step.of(row, context) if row else None
+        if self.row.opening_seq is None:
+            return None
+        row = await info.context.loaders.steps.load((self.row.run_id, self.row.opening_seq))
+        return Step.of(row, info.context) if row else None
 
     @strawberry.field(extensions=[PAYLOAD])
     async def events(
