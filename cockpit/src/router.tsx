@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
 import * as v from "valibot";
+import { DiffRoute } from "./routes/diff";
 import { NotFound, Root } from "./routes/root";
 import { RunRoute } from "./routes/run";
 import { RunsRoute } from "./routes/runs";
@@ -37,6 +38,7 @@ const diff = createRoute({
   getParentRoute: () => root,
   path: "/diff/$pair",
   validateSearch: diffSearch,
+  component: DiffRoute,
 });
 
 const signIn = createRoute({

@@ -1,0 +1,79 @@
+/** The report `forkpoint.diff/1`, as far as the page shows it. */
+
+import * as v from "valibot";
+
+const root = v.object({
+  seqA: v.nullable(v.number()),
+  seqB: v.nullable(v.number()),
+  name: v.nullable(v.string()),
+  class: v.string(),
+  sub: v.nullable(v.string()),
+  parts: v.array(v.string()),
+});
+
+const missing = v.object({
+  section: v.string(),
+  reason: v.string(),
+  step: v.optional(v.string()),
+});
+
+const pair = v.tuple([v.nullable(v.number()), v.nullable(v.number())]);
+
+const report = v.object({
+  outcome: v.object({ by: v.string(), a: v.nullable(v.string()), b: v.nullable(v.string()) }),
+  counts: v.record(v.string(), v.number()),
+  coarse: v.number(),
+  ambiguous: v.number(),
+  roots: v.array(root),
+  totals: v.object({ steps: pair, tokens: pair, costMicros: pair }),
+  missing: v.array(missing),
+});
+
+export type Report = v.InferOutput<typeof report>;
+export type Root = v.InferOutput<typeof root>;
+export type Missing = v.InferOutput<typeof missing>;
+
+/** Throws when the server speaks another format of the report. */
+export function readReport(value: unknown): Report {
+  return v.parse(report, value);
+}
+
+const REASONS: Record<string, string> = {
+  not_clean: "payload not checked or withheld",
+  withheld: "payload withheld",
+  blob_missing: "stored bytes are missing",
+  codec_mismatch: "another format",
+  price_unknown: "price not known",
+  no_executor: "nothing can run it",
+  budget: "budget used up",
+  timeout: "took too long",
+  too_large: "too large",
+  unsealed: "a run is still growing",
+};
+
+/** One phrase for each section that was not compared: `payload of 3 steps: withheld`. */
+export function missingPhrases(found: readonly Missing[]): string[] {
+  const groups = new Map<string, { entry: Missing; steps: number }>();
+  for (const entry of found) {
+    const key = `${entry.section}\u0000${entry.reason}`;
+    const group = groups.get(key) ?? { entry, steps: 0 };
+    group.steps += entry.step ? 1 : 0;
+    groups.set(key, group);
+  }
+  return [...groups.values()].map(({ entry, steps }) => {
+    const of = steps ? ` of ${steps} ${steps === 1 ? "step" : "steps"}` : "";
+    return `${entry.section.replace("part:", "")}${of}: ${REASONS[entry.reason] ?? entry.reason}`;
+  });
+}
+
+/** How the ends compare: `ok → error`, or whether the answers of the runs are equal. */
+export function outcomePhrase({ outcome }: Report): {
+  readonly text: string;
+  readonly equal: boolean;
+} {
+  const equal = outcome.a === outcome.b;
+  if (outcome.by === "output") return { text: equal ? "answers equal" : "answers differ", equal };
+  return equal
+    ? { text: `both ${outcome.a ?? "open"}`, equal }
+    : { text: `${outcome.a ?? "open"} → ${outcome.b ?? "open"}`, equal };
+}
