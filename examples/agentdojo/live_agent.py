@@ -25,6 +25,16 @@ TURNS = 3
 ANSWER_TOKENS = 160
 LETTERS = 80
 """Longest text argument the model may write."""
+FINISH: Mapping[str, object] = {
+    "type": "object",
+    "properties": {
+        "action": {"const": "finish"},
+        "answer": {"type": "string", "maxLength": 2 * LETTERS},
+    },
+    "required": ["action", "answer"],
+    "additionalProperties": False,
+}
+"""The only action of the last turn."""
 SYSTEM = (
     "You are the banking assistant of Emma Johnson. Work on her task with the tools, one action at"
     " a time. When the task is done, finish with a short answer."
@@ -33,7 +43,7 @@ SYSTEM = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveAgent:
-    """What one run works with. `opening` is the first action, given by the task."""
+    """What one run works with. The task gives the first action, the last is an answer."""
 
     client: openai.OpenAI
     toolbox: Toolbox
@@ -45,16 +55,17 @@ class LiveAgent:
             {"role": "system", "content": SYSTEM},
             {"role": "user", "content": question},
         ]
-        schema = action_schema(self.toolbox.definitions, self.tools)
-        for turn in range(TURNS):
-            action = self._ask(messages, schema if turn else first_schema(question))
+        middle = action_schema(self.toolbox.definitions, self.tools)
+        schemas = [first_schema(question), *[middle] * (TURNS - 2), FINISH]
+        for schema in schemas:
+            action = self._ask(messages, schema)
             messages.append({"role": "assistant", "content": json.dumps(action)})
             if action["action"] == "finish":
                 return str(action["answer"])
             name, args = str(action["action"]), cast("Mapping[str, object]", action["args"])
             result = self.toolbox.call(name, args)
             messages.append({"role": "user", "content": f"Result of {name}:\n{result}"})
-        return "not finished"
+        raise AssertionError("the last schema allows nothing but `finish`")
 
     def _ask(
         self, messages: list[dict[str, object]], schema: Mapping[str, object]
@@ -96,14 +107,7 @@ def action_schema(
         for function in functions
         if function["name"] in tools
     ]
-    answer = {"type": "string", "maxLength": 2 * LETTERS}
-    finish = {
-        "type": "object",
-        "properties": {"action": {"const": "finish"}, "answer": answer},
-        "required": ["action", "answer"],
-        "additionalProperties": False,
-    }
-    return {"anyOf": [*actions, finish]}
+    return {"anyOf": [*actions, FINISH]}
 
 
 def _action(name: str, args: Mapping[str, object]) -> dict[str, object]:
