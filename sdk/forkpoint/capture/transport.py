@@ -13,9 +13,10 @@ from pathlib import Path
 import orjson
 
 from forkpoint.capture.batches import Batch, withhold_lost
-from forkpoint.capture.collector import Collector, RejectedEvent, TooLarge
+from forkpoint.capture.collector import Collector, Ingested, RejectedEvent, TooLarge
 from forkpoint.capture.counters import Counters
 from forkpoint.capture.spool import Position, Record, RecordType, SpoolReader, segment_path
+from forkpoint.capture.uplink import NotOpenYet
 from forkpoint.content.blocks import digest_of, digest_text
 from forkpoint.errors import Rejected
 
@@ -26,6 +27,9 @@ KEPT_BYTES = 32 << 20
 RESENDS = 64
 """Times one batch is sent again with blocks it lacked: a tree is at most this deep."""
 ACKED = "acked"
+UNKNOWN_RUN = "unknown_run"
+PATIENCE = 10
+"""Times a batch is sent again because the process that opens its run has not done so yet."""
 
 
 class KeptBlocks:
@@ -65,6 +69,7 @@ class Sender:
     delete: bool = True
     position: Position = field(default_factory=Position)
     _kept: KeptBlocks = field(default_factory=KeptBlocks)
+    _waited: int = 0
     _ahead: list[Record] = field(default_factory=list[Record])
 
     def resume(self) -> None:
@@ -120,10 +125,20 @@ class Sender:
     def _store(self, batch: Batch) -> Sequence[str]:
         done = self.collector.ingest(batch.events, batch.blocks)
         if not done.missing:
+            self._wait_for_run(done)
             self.counters.add("events_sent", done.accepted + done.held)
             self.counters.add("events_duplicate", done.duplicates)
             self._reject(batch, done.rejected)
         return done.missing
+
+    def _wait_for_run(self, done: Ingested) -> None:
+        """A forked process may be faster than the one that opens the run: try again later."""
+        unknown = any(one.code.lower() == UNKNOWN_RUN for one in done.rejected)
+        if not unknown:
+            self._waited = 0
+        elif self._waited < PATIENCE:
+            self._waited += 1
+            raise NotOpenYet("the run is not open yet; its events are sent again")
 
     def _until_complete(self, batch: Batch, send: Callable[[], Sequence[str]]) -> None:
         for _ in range(RESENDS):

@@ -28,6 +28,12 @@ YOUNG_S = 60.0
 _log = logging.getLogger("forkpoint")
 
 
+class NotOpenYet(Unavailable):
+    """The process that opens this run has not done so yet: soon, the collector will know it."""
+
+    code = "run_not_open"
+
+
 class _Sender(Protocol):
     position: Position
 
@@ -55,10 +61,11 @@ class SpoolUplink:
         self._moved = threading.Condition()
         self._thread: threading.Thread | None = None
         self._sender: _Sender | None = None
-        self._attempts = 0
         self._failures = 0
         self._stopping = False
         self._refused = False
+        self._look = True
+        """Whether to look for what dead processes left, after sending our own."""
 
     def nudge(self) -> None:
         """There may be something new to send; starts the thread if there is."""
@@ -76,8 +83,9 @@ class SpoolUplink:
             return True
         with self._moved:
             failures = self._failures
+            self._look = True
             self._wake.set()
-            while not self._is_done():
+            while self._look or not self._is_done():
                 left = deadline - time.monotonic()
                 if left <= 0 or self._refused or self._failures > failures:
                     return False
@@ -109,23 +117,28 @@ class SpoolUplink:
         self._sender = own
         adopt_at = 0.0
         while not self._stopping:
-            wait = self._pump(own)
+            wait, _ = self._pump(own)
             now = time.monotonic()
-            if self._failures == 0 and now >= adopt_at and not self._refused:
+            if self._failures == 0 and not self._refused and (self._look or now >= adopt_at):
                 adopt_at = now + ADOPT_S
                 self._adopt(transport)
+                self._look = False
+                self._tell(failed=False)
             self._wake.wait(wait)
             self._wake.clear()
 
-    def _pump(self, sender: _Sender) -> float:
-        """Send all there is; seconds to wait before the next try."""
+    def _pump(self, sender: _Sender) -> tuple[float, bool]:
+        """Send all there is; seconds to wait before the next try, and whether nothing is left."""
         if self._refused:
-            return LONGEST_WAIT_S
+            return LONGEST_WAIT_S, False
         wait = BATCH_S
-        failed = False
+        failed = complete = False
         try:
             while sender.pump() and not self._stopping:
                 self._tell(failed=False)
+            complete = not self._stopping
+        except NotOpenYet:
+            wait = random.uniform(0.05, BATCH_S)  # jitter, as below
         except Unavailable as error:
             failed = True
             wait = self._backoff(error)
@@ -138,7 +151,7 @@ class SpoolUplink:
             wait = LONGEST_WAIT_S
             self._counters.add("internal_errors")
         self._tell(failed=failed)
-        return wait
+        return wait, complete
 
     def _tell(self, *, failed: bool) -> None:
         with self._moved:
@@ -164,8 +177,8 @@ class SpoolUplink:
                     continue
                 sender = transport.http_sender(folder, self._settings, self._counters)
                 sender.resume()
-                self._pump(sender)
-                if self._failures:
+                _, complete = self._pump(sender)
+                if not complete:
                     return
                 self._counters.add("spools_adopted")
                 remove_spool(folder)

@@ -12,7 +12,7 @@ from forkpoint.capture.collector import Ingested, NotAllowed, RejectedEvent, Too
 from forkpoint.capture.counters import Counters
 from forkpoint.capture.disk import DiskSpool
 from forkpoint.capture.spool import SpoolReader
-from forkpoint.capture.transport import ACKED, Sender
+from forkpoint.capture.transport import ACKED, PATIENCE, Sender
 from forkpoint.content.blocks import digest_of, digest_text
 from forkpoint.content.encode import encode
 from forkpoint.errors import Rejected, Unavailable
@@ -32,6 +32,8 @@ class MemoryCollector:
         self.trouble: list[Exception] = []
         self.refuse: set[int] = set()
         self.most = 10_000
+        self.closed = 0
+        """Batches that come before their run is open."""
 
     def start(self, record: bytes, blocks: Sequence[bytes]) -> Sequence[str]:
         return self._record(record, blocks)
@@ -47,6 +49,11 @@ class MemoryCollector:
         missing = self._missing(read, blocks)
         if missing:
             return Ingested(missing=tuple(missing))
+        if self.closed:
+            self.closed -= 1
+            return Ingested(
+                rejected=tuple(RejectedEvent(n, "unknown_run", "later") for n in range(len(read)))
+            )
         rejected: list[RejectedEvent] = []
         for index, event in enumerate(read):
             if event["sequence_no"] in self.refuse:
@@ -218,6 +225,36 @@ def test_a_rejected_run_record_is_kept_and_sending_goes_on(tmp_path: Path) -> No
 
     assert len(collector.events) == 1
     assert (tmp_path / "rejected").is_dir()
+
+
+def test_events_of_a_run_that_is_not_open_yet_are_sent_again(tmp_path: Path) -> None:
+    disk, collector = spool(tmp_path), MemoryCollector()
+    collector.closed = 2
+    write_run(disk, events=3)
+    sending = sender(disk, collector)
+
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            pump_all(sending)
+    pump_all(sending)
+
+    assert [event["sequence_no"] for event in collector.events] == [0, 1, 2]
+    assert not (tmp_path / "rejected").exists()
+
+
+def test_events_of_a_run_nobody_opens_are_kept_aside_in_the_end(tmp_path: Path) -> None:
+    disk, collector = spool(tmp_path), MemoryCollector()
+    collector.closed = 1000
+    write_run(disk, events=3)
+    sending = sender(disk, collector)
+
+    for _ in range(PATIENCE):
+        with pytest.raises(Unavailable):
+            pump_all(sending)
+    pump_all(sending)
+
+    assert collector.events == []
+    assert sending.counters.read()["events_rejected"] == 3
 
 
 def test_a_wrong_token_sends_nothing_and_loses_nothing(tmp_path: Path) -> None:
