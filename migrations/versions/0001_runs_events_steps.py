@@ -283,10 +283,7 @@ create function claim_jobs(claimer text, lease interval, most int, kinds text[])
   returns setof job
   language sql volatile security definer set search_path = public, pg_temp
   as $$
-    update job
-    set state = 'leased', owner = claimer, attempt = attempt + 1, fence = fence + 1,
-        lease_until = clock_timestamp() + lease
-    where id in (
+    with due as materialized (
       select id
       from job
       where kind = any (kinds)
@@ -295,7 +292,12 @@ create function claim_jobs(claimer text, lease interval, most int, kinds text[])
       order by priority desc, run_at
       for update skip locked
       limit most)
-    returning *
+    update job
+    set state = 'leased', owner = claimer, attempt = attempt + 1, fence = fence + 1,
+        lease_until = clock_timestamp() + lease
+    from due
+    where job.id = due.id
+    returning job.*
   $$
 """,
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from forkpoint.content import digest_text
 
-from forkpoint_server.artifacts.blocks import read_blocks
+from forkpoint_server.artifacts.blocks import Arrived, read_blocks
 from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.db.engine import Database, driver
 from forkpoint_server.ingestion.incoming import Incoming, Rejected, read_events
@@ -18,6 +19,9 @@ from forkpoint_server.ingestion.state import RunState, lock_runs
 from forkpoint_server.ingestion.stored import load_orders
 from forkpoint_server.live.publish import Publisher
 from forkpoint_server.security.principals import Principal
+
+LONG_BATCH = 1_000
+"""Events and blocks from which they are read in a thread, so that others are served meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +54,10 @@ async def ingest(
     Raises `BadRequest` (`block_invalid`, `block_too_large`) and `Overloaded`; nothing is stored
     then. A bad event fails alone and is listed in `rejected`.
     """
-    read, rejected = read_events(events)
-    arrived = read_blocks(blocks)
+    if len(events) + len(blocks) > LONG_BATCH:
+        read, rejected, arrived = await asyncio.to_thread(_read, events, blocks)
+    else:
+        read, rejected, arrived = _read(events, blocks)
     async with connection_source.transaction(principal.project_id) as connection:
         raw = await driver(connection)
         intake = Intake(
@@ -72,6 +78,12 @@ async def ingest(
         if order.ready:
             await live.published(run_id, runs[run_id].first_new, runs[run_id].head)
     return _result(runs, orders, rejected)
+
+
+def _read(
+    events: Sequence[object], blocks: Sequence[object]
+) -> tuple[list[Incoming], list[Rejected], Arrived]:
+    return *read_events(events), read_blocks(blocks)
 
 
 def _sort(read: Sequence[Incoming], orders: dict[str, Order], rejected: list[Rejected]) -> None:

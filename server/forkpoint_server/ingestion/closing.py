@@ -52,9 +52,7 @@ async def interrupt_runs(
     """
     rows = await driver.fetch(
         """
-        update run
-        set status = 'interrupted', revision = revision + 1
-        where run_id in (
+        with silent as materialized (
           select run_id
           from run
           where project_id = $1
@@ -64,7 +62,11 @@ async def interrupt_runs(
           order by run_id
           limit $3
           for update skip locked)
-        returning run_id::text, head
+        update run
+        set status = 'interrupted', revision = revision + 1
+        from silent
+        where run.run_id = silent.run_id
+        returning run.run_id::text, head
         """,
         project_id,
         silent_since_ns,

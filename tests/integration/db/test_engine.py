@@ -82,3 +82,24 @@ async def test_a_database_that_is_away_is_overload_not_an_internal_error():
     with pytest.raises(Overloaded):
         await away.ping()
     await away.close()
+
+
+async def test_a_transaction_that_the_database_ends_is_overload_and_the_pool_recovers(
+    open_database: Database,
+):
+    with pytest.raises(Overloaded):
+        async with open_database.transaction(1) as connection:
+            raw = await driver(connection)
+            await raw.execute("select pg_terminate_backend(pg_backend_pid())")
+
+    async with open_database.transaction(1) as connection:
+        assert await connection.scalar(text("select count(*) from project")) == 1
+
+
+async def test_a_statement_over_its_time_is_overload(database: Scratch):
+    impatient = Database(database.url("api"), statement_timeout_ms=50)
+
+    with pytest.raises(Overloaded):
+        async with impatient.transaction(1) as connection:
+            await connection.execute(text("select pg_sleep(30)"))
+    await impatient.close()
