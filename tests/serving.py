@@ -92,6 +92,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Service]:
         uvicorn.Config(
             create_app(settings),
             lifespan="on",
+            proxy_headers=False,
             log_config=None,
             ws_max_size=settings.limits.socket_message,
             timeout_graceful_shutdown=1,

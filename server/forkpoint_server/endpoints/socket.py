@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import cast
@@ -32,6 +33,7 @@ from forkpoint_server.settings import Settings
 
 UNWRITABLE_S = 30.0
 """Seconds a client may leave its socket unread."""
+_CONTEXT = "forkpoint.context"
 UNAUTHORIZED, TOO_MANY, SLOW = 4401, 4429, 4290
 """Close codes of ours; the library adds 4400, 4403, 4406, 4408 and 4409."""
 
@@ -112,6 +114,7 @@ class SubscriptionSocket(GraphQL[SocketContext, None]):
         )
         self._sockets = limits.sockets
         self._open = 0
+        self._by_token: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket, unless the process has too many."""
@@ -124,6 +127,7 @@ class SubscriptionSocket(GraphQL[SocketContext, None]):
                 await super().__call__(scope, receive, send)
         finally:
             self._open -= 1
+            self._leave(scope)
 
     def encode_json(self, data: object) -> str:
         """Text, so that frames are text: browsers' clients read no binary ones."""
@@ -133,7 +137,9 @@ class SubscriptionSocket(GraphQL[SocketContext, None]):
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> SocketContext:
         """One context for all operations of the socket."""
-        return SocketContext(services_of(request), peer_of(request))
+        context = SocketContext(services_of(request), peer_of(request))
+        request.scope[_CONTEXT] = context
+        return context
 
     async def on_ws_connect(self, context: SocketContext) -> dict[str, object]:
         """Find out who it is from `connection_init {token}` or `{authorization}`."""
@@ -141,7 +147,20 @@ class SubscriptionSocket(GraphQL[SocketContext, None]):
             _bearer(context.connection_params), context.whole_peer
         )
         context.admit(principal)
+        if principal.token_id:
+            limit = context.services.settings.limits.sockets_per_token
+            self._by_token[principal.token_id] += 1
+            if self._by_token[principal.token_id] > limit:
+                raise RateLimited(f"a token may have {limit} sockets")
         return {}
+
+    def _leave(self, scope: Scope) -> None:
+        """Give back what the socket counted against its token."""
+        context = scope.get(_CONTEXT)
+        if isinstance(context, SocketContext) and (token := context.token_id):
+            self._by_token[token] -= 1
+            if not self._by_token[token]:
+                del self._by_token[token]
 
 
 def _bearer(payload: object) -> str | None:

@@ -77,6 +77,11 @@ class Context:
         if token_id := self.principal.token_id:
             self.services.event_rate.take(token_id, events, now_s=self.services.steady())
 
+    @property
+    def token_id(self) -> str | None:
+        """The token of the caller; None without one, and before a socket is initialised."""
+        return self._principal.token_id if self._principal else None
+
     def admit(self, principal: Principal) -> None:
         """Set who is at the other end of a socket."""
         self._principal = principal

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 
 from recorded import FINISH, INGEST, recorded
-from serving import Service
+from serving import Service, serving, settings_for
+from stack import Database
 from subscribing import RUN_EVENTS, seqs_of, socket_of
 
 RUNS_CHANGED = "subscription { runsChanged }"
@@ -78,6 +80,16 @@ async def test_several_subscriptions_share_a_socket(service: Service):
 
 
 async def test_a_new_run_is_announced_to_its_project(service: Service):
+    await assert_announced(service)
+
+
+async def test_without_redis_a_new_run_is_found_by_looking(database: Database, tmp_path: Path):
+    async with serving(settings_for(database, tmp_path, redis_url=None)) as service:
+        await assert_announced(service)
+
+
+async def assert_announced(service: Service) -> None:
+    """A follower of the project is told about a run that is recorded now."""
     run = recorded(steps=1)
     async with socket_of(service) as socket:
         await socket.subscribe(RUNS_CHANGED)

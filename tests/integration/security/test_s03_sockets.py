@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,6 +94,24 @@ async def test_s03_one_subscription_too_many_gets_4429(database: Database, tmp_p
 
     assert closed.value.rcvd
     assert closed.value.rcvd.code == 4429
+
+
+async def test_s03_a_token_has_so_many_sockets_and_gets_them_back(
+    database: Database, tmp_path: Path
+):
+    settings = settings_for(database, tmp_path, limits=replace(Limits(), sockets_per_token=1))
+    token = give_token(database).text
+    init: dict[str, object] = {"type": "connection_init", "payload": {"token": token}}
+    async with serving(settings) as service:
+        async with socket_of(service, token=token):
+            assert await close_code(service, init) == 4429
+        while True:
+            # the server has to notice that the first one is gone
+            async with open_socket(service) as socket:
+                await socket.send(init)
+                with contextlib.suppress(ConnectionClosed):
+                    assert (await socket.receive())["type"] == "connection_ack"
+                    break
 
 
 async def test_s03_a_socket_ends_soon_after_its_token(database: Database, tmp_path: Path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,42 @@ async def test_s06_where_tokens_are_required_loopback_needs_one_too(
 
     assert (without.status, without.code) == (401, "UNAUTHENTICATED")
     assert with_one.status == 200
+
+
+async def test_s06_no_forwarding_header_is_believed(database: Database, tmp_path: Path):
+    async with serving(settings_for(database, tmp_path)) as service:
+        answer = await service.client.post(
+            "/graphql",
+            json={"query": "{ __typename }"},
+            headers={"x-forwarded-for": "8.8.8.8", "forwarded": "for=8.8.8.8"},
+        )
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"FORKPOINT_HOST": "0.0.0.0"}, "FORKPOINT_REQUIRE_TOKEN"),
+        ({"FORKPOINT_PORT": "many"}, "FORKPOINT_PORT"),
+        ({"FORKPOINT_DATABASE_URL": ""}, "FORKPOINT_DATABASE_URL"),
+    ],
+)
+def test_s06_the_program_refuses_to_start_with_status_2(
+    database: Database, environment: dict[str, str], said: str
+):
+    kept = {"PATH": os.defpath, "FORKPOINT_DATABASE_URL": database.url()}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "forkpoint_server"],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert said in ended.stderr
 
 
 async def test_s06_an_open_address_is_refused_until_tokens_are_required_and_exist(
