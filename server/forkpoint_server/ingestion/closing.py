@@ -44,11 +44,12 @@ async def close_steps(driver: Driver, run_id: str) -> int | None:
 
 
 async def interrupt_runs(
-    driver: Driver, project_id: int, *, silent_since_ns: int
+    driver: Driver, project_id: int, *, idle_since_ns: int, busy_since_ns: int
 ) -> list[tuple[str, int]]:
     """Mark runs as interrupted, with their open steps, of which nothing was heard; ids and heads.
 
-    Index: `run_unfinished`.
+    A run with an open step may be inside a long call: it gets until `busy_since_ns`.
+    Index: `run_unfinished`, primary key of `step`.
     """
     rows = await driver.fetch(
         """
@@ -59,8 +60,12 @@ async def interrupt_runs(
             and not finished
             and status = 'running'
             and received_ns < $2
+            and (received_ns < $3 or not exists (
+              select
+              from step
+              where step.run_id = run.run_id and step.status = 'running'))
           order by run_id
-          limit $3
+          limit $4
           for update skip locked)
         update run
         set status = 'interrupted', revision = revision + 1
@@ -69,7 +74,8 @@ async def interrupt_runs(
         returning run.run_id::text, head
         """,
         project_id,
-        silent_since_ns,
+        idle_since_ns,
+        busy_since_ns,
         RUNS_AT_A_TIME,
     )
     await driver.execute(

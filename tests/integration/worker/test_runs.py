@@ -12,7 +12,7 @@ from forkpoint_server.jobs.enqueue import enqueue
 from forkpoint_server.jobs.names import JobKind
 from forkpoint_server.live.publish import Remembered
 from forkpoint_server.security.principals import Principal
-from forkpoint_worker.handlers.runs import SILENCE_NS
+from forkpoint_worker.handlers.runs import BUSY_NS, IDLE_NS
 from forkpoint_worker.loop import Worker
 from forkpoint_worker.work import Services
 from recorded_runs import RecordedRun
@@ -120,17 +120,36 @@ async def test_a_silent_run_is_interrupted_and_goes_on_when_its_writer_is_back(
     run, lively = RecordedRun(), RecordedRun()
     await start_run(open_database, principal, run.start())
     await ingest(open_database, principal, events=[run.began("r#0")], blocks=[], live=live)
-    in_a_minute = time.time_ns() + SILENCE_NS + 1
-    await start_run(open_database, principal, lively.start(), clock=lambda: in_a_minute)
+    much_later = time.time_ns() + BUSY_NS + 1
+    await start_run(open_database, principal, lively.start(), clock=lambda: much_later)
     await _queue_watch(services.database)
 
-    await Worker(replace(services, clock=lambda: in_a_minute), owner="test").work_off()
+    await Worker(replace(services, clock=lambda: much_later), owner="test").work_off()
     silent = _status(database, run), _steps(database, run)
     await ingest(open_database, principal, events=[run.ended("r#0")], blocks=[], live=live)
 
     assert silent == ("interrupted", [["interrupted", "0"]])
     assert _status(database, lively) == "running"
     assert (_status(database, run), _steps(database, run)) == ("running", [["ok", "0"]])
+
+
+async def test_a_minute_of_silence_is_too_long_only_where_nothing_goes_on(
+    open_database: Database,
+    principal: Principal,
+    live: Remembered,
+    services: Services,
+    database: Scratch,
+):
+    idle, busy = RecordedRun(), RecordedRun()
+    for run, events in ((idle, idle.steps(1)), (busy, [busy.began("r#0")])):
+        await start_run(open_database, principal, run.start())
+        await ingest(open_database, principal, events=events, blocks=[], live=live)
+    await _queue_watch(services.database)
+    in_a_minute = time.time_ns() + IDLE_NS + 1
+
+    await Worker(replace(services, clock=lambda: in_a_minute), owner="test").work_off()
+
+    assert (_status(database, idle), _status(database, busy)) == ("interrupted", "running")
 
 
 async def _queue_watch(database: Database) -> None:

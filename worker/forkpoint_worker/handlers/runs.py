@@ -9,8 +9,10 @@ from forkpoint_server.jobs.names import JobKind
 
 from forkpoint_worker.work import Work
 
-SILENCE_NS = 60 * 10**9
-"""How long a run may be silent; a repeated `startRun` is a sign of life."""
+IDLE_NS = 60 * 10**9
+"""How long a run without an open step may be silent; a repeated `startRun` is a sign of life."""
+BUSY_NS = 10 * 60 * 10**9
+"""The same for a run with an open step: a model may think for minutes."""
 
 
 async def finish_run(work: Work) -> None:
@@ -45,8 +47,12 @@ async def give_up_gaps(work: Work) -> None:
 async def watch_runs(work: Work) -> None:
     """Mark silent runs as interrupted; they go on when their writer comes back."""
     async with work.finishing() as raw:
+        now_ns = work.services.clock()
         changed = await interrupt_runs(
-            raw, work.job.project_id, silent_since_ns=work.services.clock() - SILENCE_NS
+            raw,
+            work.job.project_id,
+            idle_since_ns=now_ns - IDLE_NS,
+            busy_since_ns=now_ns - BUSY_NS,
         )
     for run_id, head in changed:
         await work.live.published(run_id, head, head)
