@@ -12,6 +12,8 @@ export interface Command {
   /** Bindings in the words of keymap.ts; the first is the one shown. */
   readonly keys: readonly string[];
   readonly run: () => void;
+  /** One of a row of like commands, of which only the first is listed. */
+  readonly unlisted?: boolean;
   /** Why it cannot act now; null when it can. */
   readonly unavailable?: string | null;
 }
@@ -19,12 +21,14 @@ export interface Command {
 const layers = new Map<symbol, readonly Command[]>();
 const listeners = new Set<() => void>();
 let snapshot: readonly Command[] = [];
+let listed: readonly Command[] = [];
 let bindings = new Map<string, string>();
 
 function rebuild(): void {
   const byId = new Map<string, Command>();
   for (const layer of layers.values()) for (const command of layer) byId.set(command.id, command);
   snapshot = [...byId.values()];
+  listed = snapshot.filter(({ unlisted }) => !unlisted);
   bindings = new Map(snapshot.flatMap(({ id, keys }) => keys.map((key) => [key, id] as const)));
   for (const listener of listeners) listener();
 }
@@ -53,14 +57,14 @@ export function useCommands(commands: readonly Command[]): void {
   }, [shape]);
 }
 
-/** All commands of the moment. */
+/** All commands of the moment that lists show. */
 export function useRegistry(): readonly Command[] {
   return useSyncExternalStore(
     (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    () => snapshot,
+    () => listed,
   );
 }
 

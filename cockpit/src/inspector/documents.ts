@@ -68,45 +68,6 @@ export const StepFacts = graphql(`
   }
 `);
 
-export const ArtifactPreview = graphql(`
-  query ArtifactPreview($run: ID!, $sequence: BigInt!, $role: String!, $pointer: String!, $most: Int!) {
-    run(id: $run) {
-      id
-      step(sequence: $sequence) {
-        id
-        artifact(role: $role) {
-          preview(pointer: $pointer, maxBytes: $most) {
-            type
-            size
-            count
-            truncated
-            text
-            json
-          }
-        }
-      }
-    }
-  }
-`);
-
-export const ArtifactItems = graphql(`
-  query ArtifactItems($run: ID!, $sequence: BigInt!, $role: String!, $pointer: String!, $from: Int!, $first: Int!) {
-    run(id: $run) {
-      id
-      step(sequence: $sequence) {
-        id
-        artifact(role: $role) {
-          items(pointer: $pointer, from: $from, first: $first) {
-            total
-            keys
-            values
-          }
-        }
-      }
-    }
-  }
-`);
-
 export const BaseSignature = graphql(`
   query BaseSignature($run: ID!, $sequence: BigInt!) {
     run(id: $run) {

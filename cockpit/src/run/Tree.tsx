@@ -56,6 +56,9 @@ export function Tree(props: TreeProps) {
         }
         tabIndex={0}
         data-tree
+        data-replay={props.agreement !== null}
+        data-tokens={has(store.columns.tokens, store.columns.count)}
+        data-cost={has(store.columns.microUsd, store.columns.count)}
         className={styles.grid}
         style={{ height: rows.getTotalSize() }}
       >
@@ -71,6 +74,12 @@ export function Tree(props: TreeProps) {
       </div>
     </div>
   );
+}
+
+/** Whether any row has the figure: columns without figures take no room. */
+function has(column: Uint32Array, count: number): boolean {
+  for (let row = 0; row < count; row++) if (column[row]) return true;
+  return false;
 }
 
 function GapLine({
@@ -142,9 +151,9 @@ function StepLine({
     >
       <Name row={row} depth={depth} parent={parent} closed={closed} store={store} onFold={onFold} />
       {agreement ? <Replay flags={flags} mark={agreement(row)} /> : null}
-      <Figure>{stepDuration(store, row)}</Figure>
-      <Figure>{columns.tokens[row] ? tokens(columns.tokens[row]) : ""}</Figure>
-      <Figure>{columns.microUsd[row] ? money(columns.microUsd[row]) : ""}</Figure>
+      <Figure name="duration">{stepDuration(store, row)}</Figure>
+      <Figure name="tokens">{columns.tokens[row] ? tokens(columns.tokens[row]) : ""}</Figure>
+      <Figure name="cost">{columns.microUsd[row] ? money(columns.microUsd[row]) : ""}</Figure>
       <span role="gridcell" className={styles.marks}>
         {flags & Flag.withheld ? <i title="a payload cannot be read">withheld</i> : null}
         {flags & Flag.error ? <b title="error">▲</b> : null}
@@ -203,16 +212,12 @@ function Name({
 
 function Replay({ flags, mark }: { flags: number; mark: Agreement | null }) {
   const mode = modeOf(flags);
+  const edited = (flags & Flag.edited) !== 0;
   return (
     <span role="gridcell" className={styles.replay}>
-      {flags & Flag.edited ? (
-        <span className={styles.mode} data-mode="edited">
-          edited
-        </span>
-      ) : null}
       {mode === "recorded" ? null : (
-        <span className={styles.mode} data-mode={mode}>
-          {mode}
+        <span className={styles.mode} data-mode={edited ? "edited" : mode} title={mode}>
+          {edited ? "edited" : mode}
         </span>
       )}
       <span
@@ -226,9 +231,9 @@ function Replay({ flags, mark }: { flags: number; mark: Agreement | null }) {
   );
 }
 
-function Figure({ children }: { children: React.ReactNode }) {
+function Figure({ name, children }: { name: string; children: React.ReactNode }) {
   return (
-    <span role="gridcell" className={styles.figure}>
+    <span role="gridcell" className={styles.figure} data-figure={name}>
       {children}
     </span>
   );

@@ -182,7 +182,8 @@ function tabs({ change }: RunKeys): Command[] {
   return Array.from({ length: 9 }, (_, at) => ({
     id: `tab.${at + 1}`,
     group: "Inspector",
-    title: `Tab ${at + 1}`,
+    title: at === 0 ? "Tab 1, and so on to 9" : `Tab ${at + 1}`,
+    unlisted: at > 0,
     keys: [String(at + 1)],
     run: () => {
       const tab = document

@@ -95,12 +95,14 @@ function drawAxis(context: CanvasRenderingContext2D, scene: Scene, found: readon
 
 function drawOutlines(context: CanvasRenderingContext2D, scene: Scene, outlines: Bars): void {
   context.strokeStyle = scene.paint.edge;
+  context.globalAlpha = 0.55;
   context.lineWidth = 1;
   for (let bar = 0; bar < outlines.count; bar++) {
     const left = Math.round(outlines.left[bar] ?? 0) + 0.5;
     const right = Math.max(left + 1, Math.round(outlines.right[bar] ?? 0) - 0.5);
     context.strokeRect(left, (outlines.lane[bar] ?? 0) * LANE + 0.5, right - left, BAR - 1);
   }
+  context.globalAlpha = 1;
 }
 
 function drawBars(context: CanvasRenderingContext2D, scene: Scene): void {

@@ -26,9 +26,9 @@ export function sumActivity(extents: Extents, extent: number, width: number): Ac
     const from = pixelOf(startOf(extents, row) * scale, pixels);
     if ((columns.flags[row] ?? 0) & Flag.error) errors[from] = 1;
     if ((spanEnd[row] ?? row + 1) > row + 1) continue;
-    const to = pixelOf(endOf(extents, row) * scale, pixels);
+    const after = Math.max(from + 1, pixelOf(endOf(extents, row) * scale, pixels));
     busy[from] = (busy[from] ?? 0) + 1;
-    busy[to + 1] = (busy[to + 1] ?? 0) - 1;
+    busy[after] = (busy[after] ?? 0) - 1;
   }
   let level = 0;
   let highest = 1;

@@ -29,6 +29,8 @@ export interface Inputs {
 }
 
 const REST_MS = 150;
+/** A little room after the last step. */
+const MARGIN = 1.01;
 
 export class Renderer {
   readonly #lanes: HTMLCanvasElement;
@@ -97,15 +99,13 @@ export class Renderer {
   /** Length of the run on its axis. */
   #extent(inputs: Inputs): number {
     if (inputs.axis === "steps") return Math.max(1, inputs.store.columns.count);
-    return Math.max(1, inputs.store.elapsed(performance.now(), inputs.frozen));
+    return Math.max(1, inputs.store.elapsed(performance.now(), inputs.frozen) * MARGIN);
   }
 
   view(): View {
     const inputs = this.#inputs;
     if (!inputs) return { from: 0, to: 1 };
-    const extent = this.#extent(inputs);
-    const margin = inputs.axis === "steps" ? 0 : extent * 0.01;
-    return this.#view ?? { from: 0, to: extent + margin };
+    return this.#view ?? { from: 0, to: this.#extent(inputs) };
   }
 
   #drawNow(): void {
@@ -152,7 +152,7 @@ export class Renderer {
     const inputs = this.#inputs;
     if (!inputs) return;
     const extent = this.#extent(inputs);
-    const next = view && clamp(view, extent * 1.01, narrowest(inputs.axis));
+    const next = view && clamp(view, extent, narrowest(inputs.axis));
     this.#view = next && next.to - next.from >= extent ? null : next;
     if (byHand) this.#callbacks.onLeave();
     clearTimeout(this.#resting);
