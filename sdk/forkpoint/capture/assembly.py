@@ -28,15 +28,19 @@ def assembled(settings: Settings) -> Recorder:
     )
     uplink = None if settings.spool else SpoolUplink(spool, settings, counters)
     return Recorder(
-        settings, spool, lambda: redactor_of(settings), counters=counters, uplink=uplink
+        settings,
+        spool,
+        lambda run_id: redactor_of(settings, run_id=run_id),
+        counters=counters,
+        uplink=uplink,
     )
 
 
-def redactor_of(settings: Settings) -> Redactor:
-    """The redactor of a process: reads or makes the key file. Raises `RedactionError`."""
+def redactor_of(settings: Settings, *, run_id: str | None = None) -> Redactor:
+    """The redactor of a process, or of one run: reads or makes the key file. Raises `RedactionError`."""
     asked = settings.redaction
     ruleset = Ruleset(secret_keys=asked.secret_keys, safe_keys=asked.safe_keys)
     names = Names(secret=asked.secret_keys, safe=asked.safe_keys)
-    key = TokenKey(project_key(settings), epoch=asked.epoch)
+    key = TokenKey(project_key(settings), epoch=asked.epoch, run_id=run_id)
     secrets = [*asked.secrets, *from_environment(settings.environment, names)]
     return Redactor(ruleset, key, secrets)

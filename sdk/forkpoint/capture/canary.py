@@ -68,5 +68,5 @@ def kinds_seen(action: Callable[[], object]) -> list[Kind]:
     return sink.kinds
 
 
-def _no_key() -> Redactor:
+def _no_key(_run_id: str | None) -> Redactor:
     raise RedactionError("the canary has no key", code="key_missing")

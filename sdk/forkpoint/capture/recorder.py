@@ -43,8 +43,9 @@ LOW_ROOM = 4 << 20
 """Bytes left in the sink below which payloads are withheld, so that facts still fit."""
 IDLE_S = 5.0
 
-Loader = Callable[[], Redactor]
-"""Makes the redactor on first use: it may read or create the key file. Raises RedactionError."""
+Loader = Callable[[str | None], Redactor]
+"""Makes the redactor of a project, or of one run under isolation `run`, on first use: it may read
+or create the key file. Raises `RedactionError`."""
 
 
 class Uplink(Protocol):
@@ -89,6 +90,7 @@ class Recorder:
         self._background = background
         self._redactor: Redactor | None = None
         self._key_failed = False
+        self._learned: list[str] = []
         self._fresh()
 
     def _fresh(self) -> None:
@@ -109,11 +111,21 @@ class Recorder:
         """The redactor, or None without a key: then every payload is withheld."""
         if self._redactor is None and not self._key_failed:
             try:
-                self._redactor = self._loader()
+                self._redactor = self._loader(None)
             except Exception:  # the key file is missing, unreadable or no key
                 self._key_failed = True
                 self.counters.add("key_missing")
         return self._redactor
+
+    def redactor_for(self, run_id: str) -> Redactor | None:
+        """The redactor of a run: its own one where runs are isolated from each other."""
+        redactor = self.redactor
+        if redactor is None or self.settings.redaction.isolation == "project":
+            return redactor
+        own = self._loader(run_id)
+        for secret in self._learned:
+            own = own.knowing(secret)
+        return own
 
     def add_secret(self, value: str) -> None:
         """Mask one more known value from now on."""
@@ -121,9 +133,12 @@ class Recorder:
             redactor = self.redactor
             if redactor is None:
                 return
+            self._learned.append(value)
             self._redactor = redactor.knowing(value)
+            self.cache.clear()
             for run in self.runs:
-                run.writer.redact_with(self._redactor)
+                if run.writer.redactor is not None:
+                    run.writer.redact_with(run.writer.redactor.knowing(value))
 
     def check(self) -> None:
         """Under `fail=closed`, refuse what could not be recorded now."""

@@ -64,11 +64,13 @@ class Run:
         self.over = False
         self.result: ReplayResult | None = None
         """What a replay came to, once the run is over."""
+        redactor = recorder.redactor_for(run_id)
+        shared = recorder.cache if redactor is recorder.redactor else None
         self.writer = RunWriter(
             run_id=run_id,
             sink=recorder.sink,
-            payloads=Payloads(recorder.redactor, recorder.sink.block, cache=recorder.cache),
-            redactor=recorder.redactor,
+            payloads=Payloads(redactor, recorder.sink.block, cache=shared),
+            redactor=redactor,
         )
         self._report = report
         self._blind = blind

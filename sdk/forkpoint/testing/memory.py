@@ -6,6 +6,7 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from forkpoint.bundle.writer import write_bundle
 from forkpoint.capture import process
 from forkpoint.capture.counters import Counters
 from forkpoint.capture.recorder import Recorder
@@ -22,6 +23,7 @@ from forkpoint.events.model import (
 from forkpoint.redact.engine import Redactor
 from forkpoint.redact.ruleset import Ruleset
 from forkpoint.redact.tokens import TokenKey
+from forkpoint.replay.recording import Recording
 from forkpoint.settings import Settings
 
 TEST_KEY = bytes(range(32))
@@ -140,6 +142,18 @@ class Recorded:
         """The value a step came to."""
         return self.value(self.ended(key).artifacts, "output")
 
+    def recording(self) -> Recording:
+        """The last run as replays read it."""
+        run_id = self.run.run_id
+        events = [event for event in self.events if event.run_id == run_id]
+        return Recording.load(self.run, self.end, list(enumerate(events)), self.get)
+
+    def write_bundle(self, path: Path) -> None:
+        """Write the last run as a bundle."""
+        run_id = self.run.run_id
+        events = [event for event in self.events if event.run_id == run_id]
+        write_bundle(path, self.run, self.end, enumerate(events), self.sink.blocks)
+
     def text(self) -> bytes:
         """Everything that was recorded, as one text to search in."""
         return b"\n".join([*self.sink.blocks.values(), repr(self.events).encode()])
@@ -155,8 +169,11 @@ def memory_recorder(
     kept = sink or MemorySink()
     asked = settings or Settings(data=Path("unused"))
     rules = Ruleset(secret_keys=asked.redaction.secret_keys, safe_keys=asked.redaction.safe_keys)
-    redactor = Redactor(rules, TokenKey(TEST_KEY), secrets)
-    return Recorded(Recorder(asked, kept, lambda: redactor, counters=Counters()), kept)
+
+    def load(run_id: str | None) -> Redactor:
+        return Redactor(rules, TokenKey(TEST_KEY, run_id=run_id), secrets)
+
+    return Recorded(Recorder(asked, kept, load, counters=Counters()), kept)
 
 
 @contextmanager

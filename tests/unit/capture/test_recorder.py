@@ -85,7 +85,7 @@ def test_closed_refuses_a_call_before_it_acts_when_it_cannot_be_recorded() -> No
 
 
 def test_closed_refuses_a_run_without_a_key() -> None:
-    def no_key() -> object:
+    def no_key(_run_id: object) -> object:
         raise OSError("unreadable")
 
     with recorded(settings(fail="closed")) as memory:
@@ -95,7 +95,7 @@ def test_closed_refuses_a_run_without_a_key() -> None:
 
 
 def test_without_a_key_every_payload_is_withheld_and_the_host_goes_on() -> None:
-    def no_key() -> object:
+    def no_key(_run_id: object) -> object:
         raise OSError("unreadable")
 
     with recorded() as memory:
@@ -185,3 +185,15 @@ def test_threads_record_at_once_without_losing_anything(memory: Recorded) -> Non
 
     assert len(set(memory.keys())) == 1600
     assert memory.end.events == {"0": 3200}
+
+
+def test_isolated_runs_have_other_tokens_for_the_same_value() -> None:
+    with recorded(settings(redaction=forkpoint.Redaction(isolation="run"))) as memory:
+        for _ in range(2):
+            with forkpoint.run("r", attributes={"password": "hunter2"}):
+                pass
+        memory.recorder.drain()
+    first, second = (memory.value(run.artifacts, "attributes") for run in memory.sink.starts)
+
+    assert first != second
+    assert memory.sink.starts[0].redaction_key_id != memory.sink.starts[1].redaction_key_id

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import forkpoint
 import pytest
-from forkpoint.bundle.writer import write_bundle
 from forkpoint.capture import process, replaying
 from forkpoint.events.kinds import Match, Verdict
 from forkpoint.events.model import StepEnded
-from forkpoint.replay.recording import Recording
 from forkpoint.settings import Settings
 from forkpoint.testing.memory import Recorded, recorded
 
@@ -91,13 +89,9 @@ async def streaming() -> list[object]:
     return seen
 
 
-def recording_of(memory: Recorded) -> Recording:
-    return Recording.load(memory.run, memory.end, list(enumerate(memory.events)), memory.get)
-
-
 def test_a_replay_runs_no_body_and_shows_the_program_the_same_values(memory: Recorded) -> None:
     first = program()
-    recording, bodies = recording_of(memory), list(ran)
+    recording, bodies = memory.recording(), list(ran)
 
     with forkpoint.replaying(recording) as replay:
         second = program()
@@ -113,7 +107,7 @@ def test_a_replay_runs_no_body_and_shows_the_program_the_same_values(memory: Rec
 
 def test_the_steps_of_a_replay_have_the_roots_and_keys_of_the_recording(memory: Recorded) -> None:
     program()
-    recording = recording_of(memory)
+    recording = memory.recording()
     with forkpoint.replaying(recording):
         program()
 
@@ -134,7 +128,7 @@ def test_the_steps_of_a_replay_have_the_roots_and_keys_of_the_recording(memory: 
 
 def test_a_changed_input_halts_past_except_exception(memory: Recorded) -> None:
     program()
-    recording = recording_of(memory)
+    recording = memory.recording()
     ran.clear()
 
     with forkpoint.replaying(recording) as replay, pytest.raises(forkpoint.Diverged) as stop:
@@ -163,7 +157,7 @@ def test_a_recorded_secret_is_replayed_as_its_token_and_matches(memory: Recorded
             return use(login("ann")["password"])
 
     first = session()
-    with forkpoint.replaying(recording_of(memory)) as replay:
+    with forkpoint.replaying(memory.recording()) as replay:
         assert session() == first == "ok 7"
     assert replay.result is not None
     assert replay.result.verdict is Verdict.IDENTICAL
@@ -181,7 +175,7 @@ async def test_a_cancelled_call_waits_to_be_cancelled_again(memory: Recorded) ->
                 await asyncio.wait_for(slow(), 0.02)
 
     await session()
-    with forkpoint.replaying(recording_of(memory)) as replay:
+    with forkpoint.replaying(memory.recording()) as replay:
         await session()
 
     assert ran == ["slow"]
@@ -201,7 +195,7 @@ def test_parallel_calls_get_their_own_answers(memory: Recorded) -> None:
             return await asyncio.gather(*(fetch(number % 2) for number in range(20)))
 
     first = asyncio.run(session())
-    with forkpoint.replaying(recording_of(memory)) as replay:
+    with forkpoint.replaying(memory.recording()) as replay:
         assert asyncio.run(session()) == first
     assert len(ran) == 20
     assert replay.result is not None
@@ -228,7 +222,7 @@ def test_the_environment_makes_the_first_run_of_a_process_the_replay(
     with recorded() as memory:
         program()
         bundle = tmp_path / "run.fpb"
-        write_bundle(bundle, memory.run, memory.end, enumerate(memory.events), memory.sink.blocks)
+        memory.write_bundle(bundle)
     ran.clear()
     spec, report = tmp_path / "spec.json", tmp_path / "report.json"
     spec.write_text(json.dumps({"session": "s-1", "kind": "replay", "report": str(report)}))

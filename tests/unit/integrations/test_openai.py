@@ -14,7 +14,6 @@ from forkpoint.events.kinds import Kind, Verdict
 from forkpoint.events.model import StepAttempt
 from forkpoint.integrations import openai as integration
 from forkpoint.integrations import registry
-from forkpoint.replay.recording import Recording
 from forkpoint.testing.memory import Recorded
 
 from .conftest import Program, Provider, Reply
@@ -42,7 +41,7 @@ def replayed(memory: Recorded, provider: Provider, program: Program) -> object:
     with forkpoint.run("first"):
         first = program()
     asked = len(provider.asked)
-    recording = Recording.load(memory.run, memory.end, list(enumerate(memory.events)), memory.get)
+    recording = memory.recording()
     with forkpoint.replaying(recording) as replay, forkpoint.run("second"):
         second = program()
     assert len(provider.asked) == asked
