@@ -31,6 +31,8 @@ _VALUES = (
 
 def present(error: GraphQLError) -> None:
     """Rewrite message and extensions of one error in place, and count it."""
+    if error.extensions and "errorId" in error.extensions:
+        return  # some paths of the library come here twice
     refused = refusal(error.original_error) if error.original_error else _refused_text(error)
     error.message = refused.message
     error.extensions = dict(refused.extensions)

@@ -42,25 +42,19 @@ _BY_TIME = """
     from step s
     where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
 """
-# Where an end stands on the axis of steps: how many steps had begun before it. Starts and ends are
-# counted in one pass over both; joining them back would mean 10,000 look-ups in a list.
+# Where an end stands on the axis of steps: how many steps had begun before it, looked up by halving
+# in the list of all starts. Sorting starts and ends together is several times slower.
+_STARTS = """(
+        select array_agg(seq order by seq)
+        from step
+        where run_id = cast(:run_id as uuid) and project_id = :project_id
+    )"""
 _BY_STEP = """
-    select seq, min(lane) as lane, min(kind) as kind, min(flags) as flags,
-        min(begun) filter (where begins = 1) - 1 as at,
-        coalesce(min(begun) filter (where begins = 0), :open_end) as until
-    from (
-        select marked.*, sum(begins) over (order by mark) as begun
-        from (
-            select s.seq, s.lane, s.kind,
-                s.flags | case when {where} then 0 else {filtered} end as flags,
-                marks.mark, marks.begins
-            from step s
-            cross join lateral (values (s.seq, 1), (s.end_seq, 0)) as marks (mark, begins)
-            where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
-                and marks.mark is not null
-        ) as marked
-    ) as counted
-    group by seq
+    select s.seq, s.lane, s.kind, s.flags | case when {where} then 0 else {filtered} end as flags,
+        cast(width_bucket(s.seq, {starts}) - 1 as bigint) as at,
+        cast(coalesce(width_bucket(s.end_seq, {starts}), :open_end) as bigint) as until
+    from step s
+    where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
 """
 # The greatest of a bucket by error, duration and earliness stands for it; what else is known of it
 # rides along behind these three.
@@ -198,7 +192,9 @@ async def extent_of(
 
 
 def _statement(axis: Axis, where: str, *, exact: bool) -> str:
-    placed = (_BY_STEP if axis == "steps" else _BY_TIME).format(where=where, filtered=_FILTERED)
+    placed = (_BY_STEP if axis == "steps" else _BY_TIME).format(
+        where=where, filtered=_FILTERED, starts=_STARTS
+    )
     coarser = "0" if exact else "(select coarser from chosen)"
     return f"""
         with placed as materialized ({placed}),

@@ -16,7 +16,7 @@ from forkpoint_server.graphql.scalars import JSON
 
 @strawberry.type(description="The tenant that everything belongs to.")
 class Project:
-    """`retention` holds {days}; `limits` the bounds of requests; `version` is the server's."""
+    """`retention` holds its rules, empty when all is kept; `limits` the bounds of requests; `version` is the server's."""
 
     id: strawberry.ID
     name: str
@@ -40,7 +40,7 @@ async def project_of(info: Info) -> Project:
     return Project(
         id=strawberry.ID(str(context.project_id)),
         name=row[0],
-        retention=JSON(settings.get("retention", {"days": None})),
+        retention=JSON(settings.get("retention", {})),
         limits=JSON(dataclasses.asdict(context.services.settings.limits)),
         version=version("forkpoint-server"),
     )
