@@ -90,7 +90,7 @@ def test_a_snapshot_restores_to_the_same_text(value):
         (2**100, 2**100),
         ({2**100: 1, "\udc00": 2, (1, (2,)): 3}, {2**100: 1, "\udc00": 2, (1, (2,)): 3}),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_foreign_type_becomes_a_plain_value_on_either_way(value, plain, beside):
     restored = restore_snapshot(snapshot([value, beside]))
