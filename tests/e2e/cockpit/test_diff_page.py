@@ -1,0 +1,172 @@
+"""Two runs of one task, with and without an attack in a file that the agent reads."""
+
+from __future__ import annotations
+
+import re
+
+import forkpoint
+import pytest
+from e2e.cockpit.conftest import Desk
+from playwright.sync_api import Browser, Locator, Page, expect
+
+
+def address(url: str, pair: tuple[str, str], search: str = "") -> str:
+    return f"{url}/diff/{pair[0]}...{pair[1]}{search}"
+
+
+def current(page: Page) -> Locator:
+    return page.locator('[role="grid"] [data-row][aria-selected="true"]')
+
+
+def panel(page: Page) -> Locator:
+    return page.get_by_role("region", name="Pair")
+
+
+def test_the_page_opens_on_the_first_divergence(desk: Desk, recording: str, pair: tuple[str, str]):
+    with desk.page(address(recording, pair)) as page:
+        banner = page.get_by_role("region", name="First divergence")
+
+        expect(banner).to_contain_text("#1")
+        expect(banner).to_contain_text("answer differs (origin, sampling)")
+        expect(banner).to_contain_text("15 removed")
+        expect(current(page)).to_have_attribute("data-row", "1")
+        expect(panel(page).get_by_role("tab", name="Output")).to_have_attribute(
+            "aria-selected", "true"
+        )
+        expect(panel(page)).to_contain_text("/tool_calls/0/id")
+
+
+def test_x_comes_back_to_the_first_divergence_from_anywhere(
+    desk: Desk, recording: str, pair: tuple[str, str]
+):
+    with desk.page(address(recording, pair, "?row=20")) as page:
+        expect(current(page)).to_have_attribute("data-row", "20")
+        page.keyboard.press("x")
+        expect(current(page)).to_have_attribute("data-row", "1")
+
+
+def test_the_injected_text_is_shown_as_what_only_one_run_read(
+    desk: Desk, recording: str, pair: tuple[str, str]
+):
+    with desk.page(address(recording, pair)) as page:
+        page.get_by_role("button", name=re.compile("#3 *read_file")).click()
+
+        removed = panel(page).locator("del", has_text="<INFORMATION>")
+        expect(removed).to_contain_text("This is an important message from me, Emma Johnson")
+        expect(panel(page)).to_contain_text("Dear tenant")
+
+
+def test_keys_walk_changes_and_rows_and_close_the_pair(
+    desk: Desk, recording: str, pair: tuple[str, str]
+):
+    with desk.page(address(recording, pair)) as page:
+        expect(current(page)).to_have_attribute("data-row", "1")
+        page.keyboard.press("n")
+        expect(current(page)).to_have_attribute("data-row", "2")
+        page.keyboard.press("Shift+N")
+        page.keyboard.press("k")
+        expect(current(page)).to_have_attribute("data-row", "0")
+        page.keyboard.press("Escape")
+        expect(panel(page)).to_have_count(0)
+        page.keyboard.press("Enter")
+        expect(panel(page)).to_be_visible()
+
+
+def test_only_changes_leaves_the_equal_row_out_and_says_so(
+    desk: Desk, recording: str, pair: tuple[str, str]
+):
+    with desk.page(address(recording, pair)) as page:
+        expect(page.locator('[data-row="19"]')).to_be_visible()
+        page.keyboard.press("o")
+
+        expect(page.locator('[data-row="19"]')).to_have_count(0)
+        expect(page.get_by_text("1 equal row left out")).to_be_visible()
+        page.wait_for_url("**only=changes**")
+
+
+def test_the_address_holds_row_and_tab(desk: Desk, recording: str, pair: tuple[str, str]):
+    with desk.page(address(recording, pair)) as page:
+        page.locator('[data-row="18"]').click()
+        panel(page).get_by_role("tab", name="Timing").click()
+        page.wait_for_url(re.compile(r"row=18.*tab=timing|tab=timing.*row=18"))
+        page.reload()
+
+        expect(current(page)).to_have_attribute("data-row", "18")
+        expect(panel(page).get_by_role("tab", name="Timing")).to_have_attribute(
+            "aria-selected", "true"
+        )
+
+
+def test_a_step_of_one_side_shows_what_it_was(desk: Desk, recording: str, pair: tuple[str, str]):
+    with desk.page(address(recording, pair, "?row=5")) as page:
+        expect(panel(page)).to_contain_text("not in B")
+        expect(panel(page)).to_contain_text("Dalton Street 123")
+
+
+def test_a_pair_leads_to_the_step_in_its_run(desk: Desk, recording: str, pair: tuple[str, str]):
+    with desk.page(address(recording, pair, "?row=2")) as page:
+        panel(page).get_by_title("Open #3 in run A").click()
+
+        page.wait_for_url(f"**/runs/{pair[0]}/steps/3**")
+
+
+def test_sections_that_could_not_be_compared_are_named(
+    desk: Desk, recording: str, pair: tuple[str, str]
+):
+    with desk.page(address(recording, pair)) as page:
+        expect(page.get_by_text("not compared: cost: price not known")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def alike(recording: str) -> tuple[str, str]:
+    """Two runs of 40 calls; in the second the thirtieth answers something else."""
+
+    @forkpoint.tool(effect="read")
+    def look(number: int, answer: str) -> str:
+        return answer
+
+    made: list[str] = []
+    for other in ("no", "yes"):
+        with forkpoint.run("alike") as run:
+            for number in range(40):
+                look(number, other if number == 30 else "no")
+        made.append(run.id)
+    assert forkpoint.flush(30)
+    return made[0], made[1]
+
+
+def test_equal_stretches_fold_and_unfold(desk: Desk, recording: str, alike: tuple[str, str]):
+    with desk.page(address(recording, alike)) as page:
+        fold = page.get_by_role("button", name="30 identical steps")
+        expect(fold).to_be_visible()
+        expect(page.locator('[data-row="3"]')).to_have_count(0)
+        page.keyboard.press("u")
+        page.keyboard.press("x")
+        expect(fold).to_have_count(0)
+        expect(page.locator('[data-row="29"]')).to_be_visible()
+
+
+def test_a_run_and_itself_are_identical(desk: Desk, recording: str, alike: tuple[str, str]):
+    with desk.page(address(recording, (alike[0], alike[0]))) as page:
+        expect(page.get_by_text("identical", exact=False).first).to_be_visible()
+        expect(page.get_by_role("region", name="First divergence")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["wide", "narrow"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_is_wider_than_the_window(
+    desk: Desk, recording: str, pair: tuple[str, str], size: tuple[int, int], dark: bool
+):
+    with desk.page(address(recording, pair, "?row=18"), size=size, dark=dark) as page:
+        expect(panel(page)).to_be_visible()
+        expect(panel(page)).to_contain_text("assistant")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= size[0]
+
+
+@pytest.mark.parametrize("path", ["/diff/nothing", "/diff/a...b"])
+def test_an_address_that_leads_nowhere_says_so(browser: Browser, recording: str, path: str):
+    desk = Desk(browser=browser)
+    with desk.page(f"{recording}{path}") as page:
+        words = "no such run" if "..." in path else "Two runs are compared here"
+        expect(page.get_by_role("heading", name=words)).to_be_visible()
