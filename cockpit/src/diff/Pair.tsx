@@ -68,9 +68,13 @@ export function tabsOf(pair: OpenPair): Tab[] {
   return tabs;
 }
 
-/** The asked tab if the pair has it, else the first that shows a difference. */
-export function tabOf(tabs: readonly Tab[], asked: string | undefined): Tab | undefined {
-  return tabs.find(({ id }) => id === asked) ?? tabs.find(({ count }) => count) ?? tabs[0];
+/** The asked tab if the pair has it, else the first that shows a difference: at an intervention
+ * what was changed, not what became of it. */
+export function tabOf(tabs: readonly Tab[], asked: string | undefined, row: Row): Tab | undefined {
+  const different = tabs.filter(({ count }) => count);
+  const changed = row.class === "intervention" && !row.parts.includes("out");
+  const input = changed ? different.find(({ id }) => id !== "output") : undefined;
+  return tabs.find(({ id }) => id === asked) ?? input ?? different[0] ?? tabs[0];
 }
 
 function Prompt({ pair }: { pair: OpenPair }) {
@@ -97,7 +101,7 @@ export interface PairProps {
 export function Pair({ a, b, row, opened, tab, onTab, onClose }: PairProps) {
   const { pair, stale, failure, retry } = opened;
   const tabs = pair ? tabsOf(pair) : [];
-  const shown = tabOf(tabs, tab);
+  const shown = tabOf(tabs, tab, row);
   const missing = missingPhrases(pair?.delta.missing ?? []);
   return (
     <section className={styles.pair} aria-label="Pair" data-stale={stale && pair !== null}>
