@@ -22,18 +22,20 @@ export function tokens(value: number | string | null | undefined): string {
   return n < 99_950_000 ? `${(n / 1e6).toFixed(1)}M` : `${Math.round(n / 1e6)}M`;
 }
 
+const cents = new Intl.NumberFormat("en-US", {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+});
+const fine = new Intl.NumberFormat("en-US", { minimumFractionDigits: 4, maximumFractionDigits: 4 });
+
 /** Micro-USD as `$0.94`, `$1,204.10`; four digits under a cent; an absent price is an en dash. */
 export function money(microUsd: number | string | null | undefined): string {
   if (microUsd === null || microUsd === undefined) return "–";
   const dollars = Number(microUsd) / 1e6;
-  if (dollars === 0) return "$0";
-  if (Math.abs(dollars) < 0.0001) return "<$0.0001";
-  const digits = Math.abs(dollars) < 0.01 ? 4 : 2;
-  const text = Math.abs(dollars).toLocaleString("en-US", {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  return `${dollars < 0 ? "−" : ""}$${text}`;
+  const size = Math.abs(dollars);
+  if (size === 0) return "$0";
+  if (size < 0.0001) return "<$0.0001";
+  return `${dollars < 0 ? "−" : ""}$${(size < 0.01 ? fine : cents).format(size)}`;
 }
 
 /** `812 B`, `4.1 KiB`, `64.0 MiB`. */

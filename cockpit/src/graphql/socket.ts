@@ -35,6 +35,9 @@ async function backoff(retries: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, delay));
 }
 
+const ANSWER_MS = 5_000;
+let waiting: ReturnType<typeof setTimeout> | undefined;
+
 /** Retries for ever; each subscriber resumes from its own cursor (see `follow`). */
 export const socket: Client = createClient({
   url: socketUrl,
@@ -49,7 +52,17 @@ export const socket: Client = createClient({
   on: {
     connecting: () => become(state === "lost" ? "lost" : "connecting"),
     connected: () => become("open"),
-    closed: (event) => become(wasClean(event) ? "idle" : "lost"),
+    closed: (event) => {
+      clearTimeout(waiting);
+      become(wasClean(event) ? "idle" : "lost");
+    },
+    // A connection that died without a word: no answer to our ping within 5 s ends it.
+    ping: (received) => {
+      if (!received) waiting = setTimeout(() => socket.terminate(), ANSWER_MS);
+    },
+    pong: (received) => {
+      if (received) clearTimeout(waiting);
+    },
   },
 });
 

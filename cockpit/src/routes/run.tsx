@@ -8,7 +8,7 @@ import { ReplayBar } from "../run/ReplayBar";
 import styles from "../run/Run.module.css";
 import { StatusLine } from "../run/StatusLine";
 import { Tools } from "../run/Tools";
-import { Tree } from "../run/Tree";
+import { type Span, Tree } from "../run/Tree";
 import { totalsOf } from "../run/totals";
 import { useRunKeys } from "../run/useRunKeys";
 import { firstDiverged, laneCount, type RunPageState, useRunPage } from "../run/useRunPage";
@@ -16,6 +16,7 @@ import { Flag } from "../runstore/columns";
 import type { RunFacts } from "../runstore/documents";
 import type { RunStore } from "../runstore/store";
 import { useRunStore } from "../runstore/useRunStore";
+import { endOf, startOf } from "../timeline/bars";
 import { Timeline, type TimelineHandle } from "../timeline/Timeline";
 import { Frame } from "../ui/Frame";
 import { Empty, Failed, Skeleton } from "../ui/State";
@@ -45,7 +46,19 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
   const timeline = useRef<TimelineHandle>(null);
   const filter = useRef<HTMLInputElement>(null);
   const { selected, lines, folded, base, axis, lost, rows, recording } = page;
-  useRunKeys({ store, lines, selected, folded, base, axis, timeline, filter, ...page.actions });
+  const waterfall = page.search.view === "waterfall";
+  useRunKeys({
+    waterfall,
+    store,
+    lines,
+    selected,
+    folded,
+    base,
+    axis,
+    timeline,
+    filter,
+    ...page.actions,
+  });
   const elapsed = store.elapsed(performance.now(), lost);
   return (
     <Frame
@@ -82,6 +95,18 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
       )}
     </Frame>
   );
+}
+
+/** The window of the timeline once it rests, for the bars of the waterfall. */
+function spanOf(store: RunStore, { axis, view, lost }: RunPageState): Span {
+  const now = store.elapsed(performance.now(), lost);
+  const whole = axis === "steps" ? store.columns.count : now;
+  const extents = { columns: store.columns, spanEnd: store.tree().spanEnd, axis, now };
+  return {
+    ...(view ?? { from: 0, to: Math.max(1, whole) }),
+    startOf: (row) => startOf(extents, row),
+    endOf: (row) => endOf(extents, row),
+  };
 }
 
 function Body({
@@ -133,6 +158,7 @@ function Body({
           selected={selected}
           rowHeight={rowHeight}
           following={following}
+          window={page.search.view === "waterfall" ? spanOf(store, page) : null}
           agreement={page.agreement}
           onSelect={actions.select}
           onFold={actions.fold}

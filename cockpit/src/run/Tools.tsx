@@ -33,6 +33,16 @@ export function Tools({
         }}
       />
       {hits ? <span className={styles.found}>{count(found(hits))} found</span> : null}
+      <Button
+        tone="quiet"
+        hint="v"
+        title="Tree or waterfall"
+        onPress={() =>
+          actions.change({ view: search.view === "waterfall" ? undefined : "waterfall" })
+        }
+      >
+        {search.view ?? "tree"}
+      </Button>
       <Button tone="quiet" hint="t" title="What the axis counts" onPress={turn}>
         {axis}
       </Button>

@@ -13,6 +13,14 @@ import styles from "./Tree.module.css";
 const INDENT = 14;
 const DEEPEST = 12;
 
+/** A window on the axis, and what of it a row takes. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly startOf: (row: number) => number;
+  readonly endOf: (row: number) => number;
+}
+
 export interface TreeProps {
   readonly store: RunStore;
   readonly lines: Int32Array;
@@ -22,6 +30,8 @@ export interface TreeProps {
   readonly selected: number;
   readonly rowHeight: number;
   readonly following: boolean;
+  /** The window of the bars; null shows figures instead. */
+  readonly window: Span | null;
   /** Agreement by row; null when the run is no replay. */
   readonly agreement: ((row: number) => Agreement | null) | null;
   readonly onSelect: (row: number) => void;
@@ -56,6 +66,7 @@ export function Tree(props: TreeProps) {
         }
         tabIndex={0}
         data-tree
+        data-view={props.window ? "waterfall" : "tree"}
         data-replay={props.agreement !== null}
         data-tokens={has(store.columns.tokens, store.columns.count)}
         data-cost={has(store.columns.microUsd, store.columns.count)}
@@ -117,6 +128,7 @@ interface StepLineProps extends TreeProps {
 }
 
 function StepLine({
+  window,
   store,
   row,
   at,
@@ -154,6 +166,7 @@ function StepLine({
       <Figure name="duration">{stepDuration(store, row)}</Figure>
       <Figure name="tokens">{columns.tokens[row] ? tokens(columns.tokens[row]) : ""}</Figure>
       <Figure name="cost">{columns.microUsd[row] ? money(columns.microUsd[row]) : ""}</Figure>
+      {window ? <Bar row={row} store={store} window={window} /> : null}
       <span role="gridcell" className={styles.marks}>
         {flags & Flag.withheld ? <i title="a payload cannot be read">withheld</i> : null}
         {flags & Flag.error ? <b title="error">▲</b> : null}
@@ -227,6 +240,26 @@ function Replay({ flags, mark }: { flags: number; mark: Agreement | null }) {
       >
         {mark ? AGREEMENT_MARK[mark] : ""}
       </span>
+    </span>
+  );
+}
+
+/** The step on the window of the timeline. */
+function Bar({ row, store, window }: { row: number; store: RunStore; window: Span }) {
+  const width = window.to - window.from;
+  const left = Math.max(0, (window.startOf(row) - window.from) / width);
+  const right = Math.min(1, (window.endOf(row) - window.from) / width);
+  const flags = store.columns.flags[row] ?? 0;
+  return (
+    <span role="gridcell" className={styles.track}>
+      {right > 0 && left < 1 ? (
+        <span
+          className={styles.bar}
+          data-kind={kindName(store.columns.kind[row] ?? 0).toLowerCase()}
+          data-error={(flags & Flag.error) !== 0}
+          style={{ left: `${left * 100}%`, width: `${Math.max(0, right - left) * 100}%` }}
+        />
+      ) : null}
     </span>
   );
 }

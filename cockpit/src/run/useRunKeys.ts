@@ -15,6 +15,7 @@ export interface RunKeys {
   readonly folded: ReadonlySet<number>;
   readonly base: string | null;
   readonly axis: "time" | "steps";
+  readonly waterfall: boolean;
   readonly timeline: RefObject<TimelineHandle | null>;
   readonly filter: RefObject<HTMLInputElement | null>;
   readonly select: (row: number, push?: boolean) => void;
@@ -156,7 +157,7 @@ function folding({ store, selected, folded, select, fold }: RunKeys): Command[] 
   ];
 }
 
-function looking({ timeline, filter, selected, axis, change }: RunKeys): Command[] {
+function looking({ timeline, filter, selected, axis, waterfall, change }: RunKeys): Command[] {
   const look = (id: string, title: string, keys: string[], run: () => void): Command => ({
     id,
     group: "Timeline",
@@ -173,6 +174,9 @@ function looking({ timeline, filter, selected, axis, change }: RunKeys): Command
     look("fit.run", "Fit the run", ["0"], () => timeline.current?.showAll()),
     look("axis", "Axis: time or steps", ["t"], () =>
       change({ axis: axis === "time" ? "steps" : undefined, from: undefined, to: undefined }),
+    ),
+    look("view", "Tree or waterfall", ["v"], () =>
+      change({ view: waterfall ? undefined : "waterfall" }),
     ),
     look("search", "Filter steps", ["/"], () => filter.current?.focus()),
   ];

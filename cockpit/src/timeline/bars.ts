@@ -1,6 +1,6 @@
 /**
  * Steps of a window as bars. Steps narrower than a pixel share a bar, drawn as the greatest of them
- * by (error, duration, earliest): no zoom hides an error. Typed arrays are kept from frame to frame.
+ * by (named by the filter, error, duration, earliest): no zoom hides an error. Typed arrays are kept from frame to frame.
  */
 
 import { type Columns, Flag } from "../runstore/columns";
@@ -47,6 +47,8 @@ export interface Extents {
   readonly axis: Axis;
   /** Where open steps end for now, in ns. */
   readonly now: number;
+  /** 1 for rows a filter names: they stand for their bars before all others. */
+  readonly hits?: Uint8Array | null;
 }
 
 /** Start of a row on the axis. */
@@ -101,6 +103,9 @@ function add(bars: Bars, extents: Extents, row: number, left: number, right: num
 
 function greater(extents: Extents, row: number, other: number): boolean {
   const { flags } = extents.columns;
+  const hit = extents.hits?.[row] ?? 0;
+  const otherHit = extents.hits?.[other] ?? 0;
+  if (hit !== otherHit) return hit > otherHit;
   const failed = (flags[row] ?? 0) & Flag.error;
   const otherFailed = (flags[other] ?? 0) & Flag.error;
   if (failed !== otherFailed) return failed > otherFailed;

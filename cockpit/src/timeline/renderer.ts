@@ -93,7 +93,8 @@ export class Renderer {
 
   #extents(store: RunStore, inputs: Inputs): Extents {
     const now = store.elapsed(performance.now(), inputs.frozen);
-    return { columns: store.columns, spanEnd: store.tree().spanEnd, axis: inputs.axis, now };
+    const hits = store === inputs.store ? inputs.hits : null;
+    return { columns: store.columns, spanEnd: store.tree().spanEnd, axis: inputs.axis, now, hits };
   }
 
   /** Length of the run on its axis. */

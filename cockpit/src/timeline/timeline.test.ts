@@ -60,6 +60,16 @@ describe("bars", () => {
     );
   });
 
+  test("what a filter names stands for its bar before anything else", () => {
+    const many = Array.from({ length: 100 }, (_, i) => ({ start: i, end: i + 1, error: i === 7 }));
+    const hits = new Uint8Array(100);
+    hits[42] = 1;
+    const bars = new Bars();
+    layBars(bars, { ...steps(many), hits }, { from: 0, to: 100 }, 1);
+
+    expect([...bars.row.subarray(0, bars.count)]).toContain(42);
+  });
+
   test("a frame never draws more than its bound", () => {
     const many = Array.from({ length: MOST_BARS + 500 }, (_, i) => ({
       start: i * 4,
