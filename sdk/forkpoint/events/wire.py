@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 import msgspec
@@ -154,16 +154,21 @@ def _check_lists(fields: Mapping[str, object]) -> None:
             code="version_unknown",
             field="v",
         )
-    if fields.get("event_type") not in _EVENT_TYPES:
+    if not _is_one_of(fields.get("event_type"), _EVENT_TYPES):
         raise EventError(
             f"`event_type` must be one of {', '.join(sorted(_EVENT_TYPES))}",
             code="unknown_event_type",
             field="event_type",
         )
-    if fields["event_type"] == "step_started" and fields.get("kind") not in _KINDS:
+    if fields["event_type"] == "step_started" and not _is_one_of(fields.get("kind"), _KINDS):
         raise EventError(
             f"`kind` must be one of {', '.join(Kind)}", code="unknown_kind", field="kind"
         )
+
+
+def _is_one_of(value: object, names: Collection[str]) -> bool:
+    """Whether it is a string of a closed list; lists and objects cannot be looked up in a set."""
+    return isinstance(value, str) and value in names
 
 
 def _check_ids(fields: Mapping[str, object]) -> None:

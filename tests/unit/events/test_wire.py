@@ -29,7 +29,9 @@ START: dict[str, Any] = {
     [
         ({"v": 2}, "version_unknown", "v"),
         ({"event_type": "step_paused"}, "unknown_event_type", "event_type"),
+        ({"event_type": ["step_started"]}, "unknown_event_type", "event_type"),
         ({"kind": "oracle"}, "unknown_kind", "kind"),
+        ({"kind": {"tool": 1}}, "unknown_kind", "kind"),
         ({"run_id": "42"}, "id_invalid", "run_id"),
         ({"parent_id": "ABCDEF99-9999-7999-8999-999999999999"}, "id_invalid", "parent_id"),
         ({"signature": "short"}, "root_invalid", "signature"),
