@@ -62,6 +62,7 @@ query ($a: ID!, $b: ID!) {
 class Facts:
     """What came out, for checks."""
 
+    recorded_run: str
     imported_runs: int
     imported_steps: int
     recorded_steps: int
@@ -99,6 +100,7 @@ class Telling:
         counts = cast("Mapping[str, int]", diff["counts"])
         first = cast("Fields | None", diff["firstDivergence"])
         return Facts(
+            recorded_run=recorded,
             imported_runs=totals.runs,
             imported_steps=totals.steps,
             recorded_steps=len(steps[recorded]),

@@ -6,7 +6,8 @@ import os
 import sys
 
 import click
-from forkpoint.errors import ForkpointError
+from forkpoint.errors import ForkpointError, ReplayError
+from forkpoint.replay.codes import error_exit
 from rich.text import Text
 
 from forkpoint_cli.client import Service
@@ -83,4 +84,6 @@ def _explain(error: CliError | ForkpointError) -> int:
     hint = error.hint if isinstance(error, CliError) else None
     if hint:
         output.remark(Text("       "), hint)
-    return error.exit_code if isinstance(error, CliError) else TROUBLE
+    if isinstance(error, CliError):
+        return error.exit_code
+    return error_exit(error) if isinstance(error, ReplayError) else TROUBLE

@@ -15,6 +15,9 @@ from typing import IO, cast
 
 from forkpoint.bundle import write_bundle
 from forkpoint.events.ids import run_id
+from forkpoint.replay.recording import Recording
+from forkpoint.replay.session import Session as ReplaySession
+from forkpoint.replay.spec import read_spec
 
 from forkpoint_cli.errors import CliError
 from forkpoint_cli.session import Session
@@ -99,8 +102,17 @@ def _prepared(opened: Opened, asked: Asked, folder: Path) -> _Files:
             files.recording, recorded.start, recorded.end, recorded.events, recorded.blocks
         )
     files.spool.mkdir()
-    files.spec.write_text(json.dumps(_spec(files, opened, asked)))
+    spec = _spec(files, opened, asked)
+    _check(opened, spec)
+    files.spec.write_text(json.dumps(spec))
     return files
+
+
+def _check(opened: Opened, spec: Mapping[str, object]) -> None:
+    """Refuse what the child would refuse, before it starts. Raises `ReplayError`."""
+    recorded = opened.recorded
+    recording = Recording.load(recorded.start, recorded.end, recorded.events, opened.get)
+    ReplaySession(recording, read_spec(spec))
 
 
 def _spec(files: _Files, opened: Opened, asked: Asked) -> dict[str, object]:

@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
+from forkpoint.bundle import write_bundle
+from forkpoint_cli.sources import open_bundle
 
 PROGRAM = """
 import sys
@@ -153,6 +156,21 @@ def test_a_bundle_replays_without_a_service(shell: Shell, run: str, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert "identical" in done.stdout
     assert "kept here until the service answers" in done.stderr
+
+
+def test_a_recording_signed_otherwise_cannot_be_compared_and_leaves_125(
+    shell: Shell, run: str, tmp_path: Path
+):
+    shell.type("bundle", "create", run, tmp_path / "ours.fpb")
+    recorded = open_bundle(tmp_path / "ours.fpb").recorded
+    start = msgspec.structs.replace(recorded.start, signature_codec="sig/0")
+    foreign = tmp_path / "foreign.fpb"
+    write_bundle(foreign, start, recorded.end, recorded.events, recorded.blocks)
+
+    done = shell.type("replay", foreign, *shell.child())
+
+    assert done.returncode == 125, done.stderr
+    assert "sig/0" in done.stderr
 
 
 def test_wrong_usage_leaves_2(shell: Shell, run: str):
