@@ -132,11 +132,13 @@ async def test_s05_after_many_refused_tokens_an_address_must_wait(
     database: Database, service: Service
 ):
     good = give_token(database).text
-    answers = [await service.ask("{ project { id } }", token="fp_pat_wrong") for _ in range(25)]
+    statuses: list[int] = []
+    while 429 not in statuses and len(statuses) < 1_000:
+        statuses.append((await service.ask("{ project { id } }", token="fp_pat_wrong")).status)
 
     after = await service.ask("{ project { id } }", token=good)
 
-    assert [answer.status for answer in answers[:20]] == [401] * 20
+    assert statuses[:20] == [401] * 20
     assert (after.status, after.code) == (429, "RATE_LIMITED")
 
 

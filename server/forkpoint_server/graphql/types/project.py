@@ -16,7 +16,7 @@ from forkpoint_server.graphql.scalars import JSON
 
 @strawberry.type(description="The tenant that everything belongs to.")
 class Project:
-    """`retention` holds its rules, empty when all is kept; `limits` the bounds of requests; `version` is the server's."""
+    """`retention` holds its rules, empty when all is kept; `limits` the bounds of requests."""
 
     id: strawberry.ID
     name: str
