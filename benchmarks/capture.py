@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter_ns, process_time_ns, sleep, thread_time_ns
@@ -58,9 +59,9 @@ def _talks() -> dict[str, float]:
     with forkpoint.run("bench"):
         for number in range(CALLS):
             talk = [*talk[1:], {"role": "tool", "content": f"{number} " + "x" * 460}]
-            host.append(_thread_time(lambda: ask(talk)))
+            host.append(_thread_time(partial(ask, talk)))
             sleep(0.0005)  # the time a real call takes, in which the background thread works
-        plain = [_thread_time(lambda: bare(talk)) for _ in range(CALLS)]
+        plain = [_thread_time(partial(bare, talk)) for _ in range(CALLS)]
         forkpoint.flush(60)
     whole = (process_time_ns() - cpu) / CALLS
     ordered = sorted(host)

@@ -37,7 +37,10 @@ def assembled(settings: Settings) -> Recorder:
 
 
 def redactor_of(settings: Settings, *, run_id: str | None = None) -> Redactor:
-    """The redactor of a process, or of one run: reads or makes the key file. Raises `RedactionError`."""
+    """The redactor of a process, or of one run; reads or makes the key file.
+
+    Raises `RedactionError`.
+    """
     asked = settings.redaction
     ruleset = Ruleset(secret_keys=asked.secret_keys, safe_keys=asked.safe_keys)
     names = Names(secret=asked.secret_keys, safe=asked.safe_keys)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from time import time_ns
 
-from forkpoint.capture.failures import class_name, describe, is_cancellation
+from msgspec import structs
+
+from forkpoint.capture.endings import Ending, failed, step_over
 from forkpoint.capture.interception import (
     Breach,
     CallView,
@@ -22,19 +24,19 @@ from forkpoint.capture.items import (
     Deferred,
     Numbers,
     Payload,
-    Status,
     StepBegun,
     StepOver,
     Streamed,
     Withheld,
-    payload_bytes,
 )
 from forkpoint.capture.runs import Run
 from forkpoint.capture.snapshots import taken
 from forkpoint.capture.strands import Frame, Scope, current
+from forkpoint.capture.turns import take_turn, take_turn_async
+from forkpoint.capture.writer import Signed
 from forkpoint.errors import CaptureError
 from forkpoint.events.kinds import Effect, Kind, Match, Mode
-from forkpoint.events.model import ReplayInfo, StepEnded
+from forkpoint.events.model import ReplayInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +51,6 @@ class Target:
     intent: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """What a call came to."""
-
-    status: Status = "ok"
-    output: Payload | None = None
-    error: Payload | None = None
-    error_class: str | None = None
-    streamed: Streamed | None = None
-    numbers: Numbers = NO_NUMBERS
-    repeats: StepEnded | None = None
-
-
 class Call:
     """A call in progress. `served`, if not None, is its answer: the body must not run."""
 
@@ -73,6 +62,7 @@ class Call:
         "_run",
         "_view",
         "begun",
+        "edited",
         "frame",
         "served",
     )
@@ -81,6 +71,8 @@ class Call:
         self.begun = begun
         self.frame = Frame(run, Scope(begun.key, begun.strand), begun.key)
         self.served: Outcome | None = None
+        self.edited: Mapping[str, object] = {}
+        """Input parts that an edit of the replay put in the place of the caller's."""
         self._run = run
         self._outer = outer
         self._mark = mark
@@ -142,7 +134,7 @@ class Call:
     def end(self, ending: Ending) -> None:
         """The call is over; only the first end counts."""
         if self._closed():
-            self._submit(_over(self.begun, ending, time_ns()))
+            self._submit(step_over(self.begun, ending, time_ns()))
 
     def end_later(self, make: Callable[[], Ending], *, size: int) -> None:
         """The call is over; what it came to is worked out in the background from `size` bytes."""
@@ -153,7 +145,7 @@ class Call:
                     key=self.begun.key,
                     time_ns=now,
                     size=size,
-                    make=lambda: _over(self.begun, make(), now),
+                    make=lambda: step_over(self.begun, make(), now),
                 )
             )
 
@@ -191,7 +183,53 @@ class Call:
 
     def decide(self, interceptor: Interceptor, target: Target) -> None:
         """Sign the call, ask the replay, and record what it decided before anything acts."""
-        writer, begun = self._run.writer, self.begun
+        writer = self._run.writer
+        view, signed = self._viewed(target)
+        self.edited = interceptor.new_input(view)
+        if self.edited:
+            changed = {part: taken(value) for part, value in self.edited.items()}
+            self.begun = structs.replace(self.begun, parts={**self.begun.parts, **changed})
+            view, signed = self._viewed(target)
+        try:
+            decision = interceptor.begin(view)
+        except (Diverged, Breach) as stop:
+            reason = stop.reason if isinstance(stop, Diverged) else stop.guard
+            info = ReplayInfo(
+                session=interceptor.origin.session,
+                mode=Mode.EXACT,
+                match=Match.NONE,
+                divergence=reason,
+            )
+            with writer.lock:
+                writer.begin_step(self.begun, signed, info)
+            self.fail(stop)
+            raise
+        with writer.lock:
+            writer.begin_step(self.begun, signed, decision.replay)
+        self._view = view
+        if isinstance(decision, Served):
+            self.served = decision.outcome
+
+    def take_turn(self) -> None:
+        """Wait until a served answer may be handed over; a wait that ends badly ends the call."""
+        if self._run.interceptor is not None and self._view is not None:
+            try:
+                take_turn(self._run.interceptor, self._view)
+            except BaseException as stop:
+                self.fail(stop)
+                raise
+
+    async def take_turn_async(self) -> None:
+        """As `take_turn`, in a task."""
+        if self._run.interceptor is not None and self._view is not None:
+            try:
+                await take_turn_async(self._run.interceptor, self._view)
+            except BaseException as stop:
+                self.fail(stop)
+                raise
+
+    def _viewed(self, target: Target) -> tuple[CallView, Signed]:
+        begun, writer = self.begun, self._run.writer
         with writer.lock:
             signed = writer.sign(begun)
         view = CallView(
@@ -209,23 +247,7 @@ class Call:
             value=partial(_value, self._run, begun.parts),
             intent=target.intent,
         )
-        try:
-            decision = interceptor.begin(view)
-        except (Diverged, Breach) as stop:
-            reason = stop.reason if isinstance(stop, Diverged) else stop.guard
-            origin = interceptor.origin
-            info = ReplayInfo(
-                session=origin.session, mode=Mode.EXACT, match=Match.NONE, divergence=reason
-            )
-            with writer.lock:
-                writer.begin_step(begun, signed, info)
-            self.fail(stop)
-            raise
-        with writer.lock:
-            writer.begin_step(begun, signed, decision.replay)
-        self._view = view
-        if isinstance(decision, Served):
-            self.served = decision.outcome
+        return view, signed
 
 
 def begin(
@@ -313,48 +335,6 @@ def _refuse(run: Run, error: Exception) -> None:
         raise Diverged(f"the replay failed inside: {error!r}", key="", reason=reason) from error
     if run.recorder.closed_mode:
         raise CaptureError("the call cannot be recorded") from error
-
-
-def failed(
-    error: BaseException,
-    *,
-    output: Payload | None = None,
-    streamed: Streamed | None = None,
-    also: Mapping[str, object] | None = None,
-    numbers: Numbers = NO_NUMBERS,
-) -> Ending:
-    """The end of a call that raised."""
-    return Ending(
-        status="cancelled" if is_cancellation(error) else "error",
-        output=output,
-        error=_described(error, also or {}),
-        error_class=class_name(error),
-        streamed=streamed,
-        numbers=numbers,
-    )
-
-
-def _over(begun: StepBegun, ending: Ending, now: int) -> StepOver:
-    return StepOver(
-        key=begun.key,
-        strand=begun.strand,
-        status=ending.status,
-        time_ns=now,
-        size=payload_bytes(ending.output) + payload_bytes(ending.error),
-        output=ending.output,
-        error=ending.error,
-        error_class=ending.error_class,
-        streamed=ending.streamed,
-        numbers=ending.numbers,
-        repeats=ending.repeats,
-    )
-
-
-def _described(error: BaseException, also: Mapping[str, object]) -> Payload:
-    try:
-        return taken({**describe(error), **also})
-    except Exception:  # an exception whose own attributes raise
-        return Withheld("unserialisable")
 
 
 def _value(run: Run, payloads: Mapping[str, Payload], part: str) -> object:

@@ -1,8 +1,8 @@
 """The seam between the recorder and a replay: what a replay is asked, and what it may answer.
 
 The recorder asks an installed `Interceptor` before each call and obeys. The calls of one run come
-from many threads: implementations are thread-safe. `begin` may make a caller wait only in a thread
-without a running event loop. `Interceptor.finish` is called once, after the last call.
+from many threads: implementations are thread-safe and never wait; the recorder waits (`arrive`).
+`Interceptor.finish` is called once, after the last call.
 """
 
 from __future__ import annotations
@@ -119,8 +119,35 @@ class Interceptor(Protocol):
         """Id the new run must have (given by whoever asked for the session); None for any."""
         ...
 
+    @property
+    def stall_s(self) -> float:
+        """How long nothing may move before a waiting answer goes out of turn."""
+        ...
+
+    @property
+    def max_wait_s(self) -> float:
+        """How long an answer waits at most, while anything else moves."""
+        ...
+
+    @property
+    def moves(self) -> int:
+        """Grows whenever a call begins, ends or is released."""
+        ...
+
+    def new_input(self, call: CallView) -> Mapping[str, object]:
+        """Input parts an edit changes: the recorder puts them in place and signs the call again."""
+        ...
+
     def begin(self, call: CallView) -> Served | Live:
-        """Decide a call before it acts. May wait its turn, may raise `Diverged`."""
+        """Decide a call before it acts. Never waits; raises `Diverged`."""
+        ...
+
+    def arrive(self, call: CallView, wake: Callable[[], None]) -> bool:
+        """Whether a served answer may be handed over now; if not, `wake` says when to ask again."""
+        ...
+
+    def release(self, call: CallView) -> None:
+        """Nothing moved for too long: let the first that waits go before its turn."""
         ...
 
     def end(self, call: CallView, *, output: str | None, status: str) -> None:

@@ -10,13 +10,13 @@ from forkpoint.replay.session import Session
 from forkpoint.replay.spec import ReplaySpec, parse_spec, read_spec
 
 
-def session_of(recording: object, spec: object) -> Session:
+def session_of(recording: object, spec: object, *, redaction_key_id: str | None) -> Session:
     """A session from a recording or a bundle's path, and a spec as value, JSON mapping or bytes.
 
     Raises `ReplayError` and `BundleError`.
     """
     loaded = recording if isinstance(recording, Recording) else load(Path(str(recording)))
-    return Session(loaded, _spec(spec))
+    return Session(loaded, _spec(spec), redaction_key_id=redaction_key_id)
 
 
 def load(path: Path) -> Recording:

@@ -45,7 +45,7 @@ _SYSTEM_ROLES = ("system", "developer")
 class Binder:
     """Binds arguments to parameter names, defaults filled in: equal calls are equal values."""
 
-    __slots__ = ("_defaults", "_exclude", "_names", "_signature", "_skip")
+    __slots__ = ("_defaults", "_exclude", "_names", "_signature", "_skip", "_whole")
 
     def __init__(self, function: Callable[..., object], *, exclude: Collection[str] = ()) -> None:
         signature = inspect.signature(function)
@@ -55,6 +55,7 @@ class Binder:
         simple = all(
             one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in parameters
         )
+        self._whole = signature
         self._signature = None if simple else signature
         self._names = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
         self._defaults = {
@@ -72,6 +73,17 @@ class Binder:
         for name in self._exclude:
             bound.pop(name, None)
         return bound
+
+    def rebind(
+        self, args: Sequence[object], kwargs: Mapping[str, object], changed: Mapping[str, object]
+    ) -> tuple[tuple[object, ...], dict[str, object]]:
+        """The arguments of a call with some of them replaced, by name."""
+        bound = self._whole.bind(*args, **kwargs)
+        bound.apply_defaults()
+        for name, value in changed.items():
+            if name in self._whole.parameters:
+                bound.arguments[name] = value
+        return bound.args, bound.kwargs
 
     def _bind_fully(
         self, args: Sequence[object], kwargs: Mapping[str, object]
@@ -96,6 +108,57 @@ def parts_of(kind: Kind, arguments: dict[str, object], *, version: str | None) -
     if kind is Kind.MODEL:
         split_system(parts)
     return parts
+
+
+def changed_arguments(
+    kind: Kind, arguments: Mapping[str, object], changed: Mapping[str, object]
+) -> dict[str, object]:
+    """The arguments that make the parts of a call what `changed` says; the others are left out."""
+    if kind not in _PARTS:
+        part = "args" if kind is Kind.TOOL else "input"
+        return dict(cast("Mapping[str, object]", changed.get(part) or {}))
+    homes, rest = _homes(kind, arguments)
+    new: dict[str, object] = {}
+    for part, value in changed.items():
+        if part in homes and not (part == _REST[kind] and rest):
+            new[homes[part]] = value
+        elif isinstance(value, dict):
+            given = cast("dict[str, object]", value)
+            new |= {name: given[name] for name in rest if name in given}
+    if kind is Kind.MODEL and "system" not in homes and "messages" in homes:
+        new |= _whole_talk(homes["messages"], arguments, changed)
+    return new
+
+
+def _whole_talk(
+    name: str, arguments: Mapping[str, object], changed: Mapping[str, object]
+) -> dict[str, object]:
+    """Messages with the system messages that `split_system` took off in front again."""
+    if "system" not in changed and "messages" not in changed:
+        return {}
+    parts: dict[str, object] = {"messages": arguments[name]}
+    split_system(parts)
+    parts |= {part: changed[part] for part in ("system", "messages") if part in changed}
+    if not isinstance(parts["messages"], list):
+        return {name: parts["messages"]}
+    system = cast("list[object]", parts.get("system") or [])
+    return {name: [*system, *cast("list[object]", parts["messages"])]}
+
+
+def _homes(kind: Kind, arguments: Mapping[str, object]) -> tuple[dict[str, str], list[str]]:
+    """Which argument each part was made of, and which arguments went into the rest."""
+    main = "messages" if kind is Kind.MODEL else _PARTS[kind][0]
+    homes: dict[str, str] = {}
+    rest: list[str] = []
+    for name in arguments:
+        part = _place(kind, name)
+        if part and part not in homes:
+            homes[part] = name
+        elif part is not None:
+            rest.append(name)
+    if main not in homes and rest:
+        homes[main] = rest.pop(0)
+    return homes, rest
 
 
 def split_system(parts: dict[str, object]) -> None:

@@ -90,12 +90,16 @@ class _Session(Interceptor, Protocol):
 class _Loading(Protocol):
     """The module that knows the replay engine; most processes never need it."""
 
-    def session_of(self, recording: object, spec: object) -> _Session: ...
+    def session_of(
+        self, recording: object, spec: object, *, redaction_key_id: str | None
+    ) -> _Session: ...
 
 
 def _made(recording: object, spec: object) -> Replay:
     loading = cast("_Loading", importlib.import_module("forkpoint.capture.loading"))
-    session = loading.session_of(recording, spec)
+    redactor = process.recorder().redactor
+    key_id = None if redactor is None else redactor.key_id
+    session = loading.session_of(recording, spec, redaction_key_id=key_id)
     report = session.spec.report
     return Replay(interceptor=session, report=None if report is None else Path(report))
 

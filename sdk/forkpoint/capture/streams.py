@@ -134,6 +134,7 @@ def served(outcome: Outcome, call: Call) -> Generator[object, object, object]:
         for chunk in pieces(outcome):
             count += 1
             yield chunk
+        call.take_turn()
     finally:
         call.repeat(outcome, streamed=repeated(outcome, count))
     if outcome.error is not None:
@@ -147,6 +148,7 @@ async def served_async(outcome: Outcome, call: Call) -> AsyncGenerator[object, o
         for chunk in pieces(outcome):
             count += 1
             yield chunk
+        await call.take_turn_async()
     finally:
         call.repeat(outcome, streamed=repeated(outcome, count))
     if outcome.error is not None:

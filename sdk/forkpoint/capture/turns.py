@@ -1,76 +1,74 @@
-"""Waiting one's turn: served calls hand over their answers in the recorded order of completion.
+"""Turns: a served answer is handed over in the order in which the recorded calls finished.
 
-The engine says whose turn it is and never waits itself; these two do, on a loop or in a thread.
+The interceptor knows the order and never waits; this does. Where nothing moves for too long, the
+first that waits goes out of turn, and the replay says that its order is not proven.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import Callable
 from time import monotonic
-from typing import Protocol, runtime_checkable
 
-from forkpoint.capture.interception import CallView
-
-
-@runtime_checkable
-class Ordered(Protocol):
-    """An interceptor that knows the recorded order of completion."""
-
-    @property
-    def stall_s(self) -> float:
-        """How long nothing may move before somebody goes out of turn."""
-        ...
-
-    @property
-    def max_wait_s(self) -> float:
-        """How long an answer waits at most, while other things move."""
-        ...
-
-    @property
-    def moves(self) -> int:
-        """Grows whenever anything moves."""
-        ...
-
-    def arrive(self, call: CallView, wake: Callable[[], None]) -> bool:
-        """Whether the answer may go now; else `wake` is called, from any thread, to ask again."""
-        ...
-
-    def release(self, call: CallView) -> None:
-        """Let the first of those that wait go out of turn."""
-        ...
+from forkpoint.capture.interception import CallView, Interceptor
+from forkpoint.capture.strands import running_loop
 
 
-async def turn(order: Ordered, call: CallView) -> None:
-    """Wait on the running loop until the answer of a served call may be handed over."""
+def take_turn(interceptor: Interceptor, call: CallView) -> None:
+    """Wait, in a thread of its own, until it is the turn of this call.
+
+    On the thread of a running event loop it does not: whom it would wait for may need that loop.
+    """
+    if running_loop() is not None:
+        return
+    woken = threading.Event()
+    patience = _Patience(interceptor)
+    while not interceptor.arrive(call, woken.set):
+        if not woken.wait(interceptor.stall_s) and patience.is_over():
+            interceptor.release(call)
+        woken.clear()
+
+
+async def take_turn_async(interceptor: Interceptor, call: CallView) -> None:
+    """Wait, without holding up the event loop, until it is the turn of this call."""
     loop = asyncio.get_running_loop()
-    moved = asyncio.Event()
-    deadline = monotonic() + order.max_wait_s
+    patience = _Patience(interceptor)
+    while True:
+        turn: asyncio.Future[None] = loop.create_future()
+        if interceptor.arrive(call, _Wake(loop, turn)):
+            return
+        done, _ = await asyncio.wait({turn}, timeout=interceptor.stall_s)
+        if not done and patience.is_over():
+            interceptor.release(call)
 
-    def wake() -> None:
-        with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits there any more
-            loop.call_soon_threadsafe(moved.set)
 
-    while not order.arrive(call, wake):
-        before = order.moves
+class _Patience:
+    """Tells a replay that stands still from one that only takes its time."""
+
+    def __init__(self, interceptor: Interceptor) -> None:
+        self._interceptor = interceptor
+        self._moves = interceptor.moves
+        self._until = monotonic() + interceptor.max_wait_s
+
+    def is_over(self) -> bool:
+        """Whether nothing moved since this was last asked, or it has taken too long."""
+        before, self._moves = self._moves, self._interceptor.moves
+        return before == self._moves or monotonic() >= self._until
+
+
+class _Wake:
+    """Sets a future from any thread; one that was given up is left alone."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: asyncio.Future[None]) -> None:
+        self._loop = loop
+        self._turn = turn
+
+    def __call__(self) -> None:
         try:
-            async with asyncio.timeout(order.stall_s):
-                await moved.wait()
-        except TimeoutError:
-            if order.moves == before or monotonic() > deadline:
-                order.release(call)
-        moved.clear()
+            self._loop.call_soon_threadsafe(self._set)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
 
-
-def turn_in_thread(order: Ordered, call: CallView) -> None:
-    """As `turn`, blocking this thread, which must not run an event loop."""
-    moved = threading.Event()
-    deadline = monotonic() + order.max_wait_s
-    while not order.arrive(call, moved.set):
-        before = order.moves
-        stalled = not moved.wait(order.stall_s)
-        if stalled and (order.moves == before or monotonic() > deadline):
-            order.release(call)
-        moved.clear()
+    def _set(self) -> None:
+        if not self._turn.done():
+            self._turn.set_result(None)

@@ -11,7 +11,8 @@ from typing import Any
 from forkpoint.capture import process, streams
 from forkpoint.capture.calls import Call, Target, begin
 from forkpoint.capture.failures import rebuild
-from forkpoint.capture.parts import Binder, parts_of
+from forkpoint.capture.interception import Outcome
+from forkpoint.capture.parts import Binder, changed_arguments, parts_of
 from forkpoint.capture.revival import revived
 from forkpoint.capture.spawn import follow_loop
 from forkpoint.capture.strands import Frame, current, site
@@ -46,6 +47,16 @@ class Wrapped:
             model=model if isinstance(model, str) else None,
         )
 
+    def edited(
+        self, call: Call, args: Sequence[object], kwargs: dict[str, object]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments the body is to get: the caller's, unless the replay edits the input."""
+        if not call.edited:
+            return tuple(args), kwargs
+        arguments = self.binder.bind(args, kwargs)
+        changed = changed_arguments(self.target.kind, arguments, call.edited)
+        return self.binder.rebind(args, kwargs, changed)
+
 
 def wrapper(wrapped: Wrapped) -> Callable[..., Any]:
     """A function that records the calls of another, of the same colour as that."""
@@ -71,6 +82,7 @@ def _function(wrapped: Wrapped) -> Callable[..., Any]:
             return function(*args, **kwargs)
         if call.served is not None:
             return _hand_over(wrapped, call)
+        args, kwargs = wrapped.edited(call, args, kwargs)
         token = current.set(call.frame)
         try:
             result = function(*args, **kwargs)
@@ -98,6 +110,7 @@ def _coroutine(wrapped: Wrapped) -> Callable[..., Any]:
             return await function(*args, **kwargs)
         if call.served is not None:
             return await _hand_over_async(wrapped, call)
+        args, kwargs = wrapped.edited(call, args, kwargs)
         token = current.set(call.frame)
         try:
             result = await function(*args, **kwargs)
@@ -124,6 +137,7 @@ def _generator(wrapped: Wrapped) -> Callable[..., Any]:
             return function(*args, **kwargs)
         if call.served is not None:
             return streams.served(call.served, call)
+        args, kwargs = wrapped.edited(call, args, kwargs)
         return streams.recorded(function(*args, **kwargs), call)
 
     return call_generator
@@ -142,6 +156,7 @@ def _async_generator(wrapped: Wrapped) -> Callable[..., Any]:
             return function(*args, **kwargs)
         if call.served is not None:
             return streams.served_async(call.served, call)
+        args, kwargs = wrapped.edited(call, args, kwargs)
         return streams.recorded_async(function(*args, **kwargs), call)
 
     return call_async_generator
@@ -164,10 +179,8 @@ def _hand_over(wrapped: Wrapped, call: Call) -> object:
         raise UsageError("the call was not served")
     if outcome.chunks is not None:
         return streams.served(outcome, call)
-    call.repeat(outcome)
-    if outcome.error is not None:
-        raise rebuild(outcome.error)
-    return revived(outcome.output, wrapped.function)
+    call.take_turn()
+    return _handed(wrapped, call, outcome)
 
 
 async def _hand_over_async(wrapped: Wrapped, call: Call) -> object:
@@ -178,6 +191,11 @@ async def _hand_over_async(wrapped: Wrapped, call: Call) -> object:
         await _until_cancelled(call)
     if outcome.chunks is not None:
         return streams.served_async(outcome, call)
+    await call.take_turn_async()
+    return _handed(wrapped, call, outcome)
+
+
+def _handed(wrapped: Wrapped, call: Call, outcome: Outcome) -> object:
     call.repeat(outcome)
     if outcome.error is not None:
         raise rebuild(outcome.error)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from forkpoint.capture.calls import Ending
+from forkpoint.capture.endings import Ending
 from forkpoint.capture.items import Numbers
 from forkpoint.capture.snapshots import taken
 from forkpoint.integrations import sse

@@ -13,7 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from forkpoint.capture.calls import Call, Ending, failed
+from forkpoint.capture.calls import Call
+from forkpoint.capture.endings import Ending, failed
 from forkpoint.capture.failures import class_name, rebuild
 from forkpoint.capture.interception import Outcome
 from forkpoint.capture.items import Streamed
@@ -65,6 +66,11 @@ class Exchange:
     def served(self) -> Outcome | None:
         """The recorded outcome, if the call is answered from a recording."""
         return self.call.served
+
+    @property
+    def waits_at_once(self) -> bool:
+        """Whether a served answer takes its turn before it is handed over; a stream, at its end."""
+        return self.served is not None and not self._streams
 
     def raise_served(self) -> None:
         """Raise a recorded error that was no HTTP answer."""
@@ -173,6 +179,8 @@ class Exchange:
                     self._advancing = False
                 self._handed += 1
                 yield chunk
+            if self.served is not None:
+                self.call.take_turn()
             self._raise_at_end()
         except GeneratorExit:
             stream.close()
@@ -201,6 +209,8 @@ class Exchange:
                     self._advancing = False
                 self._handed += 1
                 yield chunk
+            if self.served is not None:
+                await self.call.take_turn_async()
             self._raise_at_end()
         except GeneratorExit:
             await stream.aclose()

@@ -20,7 +20,7 @@ from forkpoint.capture.strands import Frame, current
 from forkpoint.events.kinds import Kind
 from forkpoint.integrations.answers import Answers
 from forkpoint.integrations.exchange import Exchange, current_exchange
-from forkpoint.integrations.openai_parts import numbers_of, project
+from forkpoint.integrations.openai_parts import numbers_of, project, put_back
 from forkpoint.integrations.openai_streams import as_events
 
 LIBRARY = "openai"
@@ -84,6 +84,9 @@ def _request(original: Any) -> Any:
         exchange = _opened(options)
         if exchange is None:
             return original(self, cast_to, options, **how)
+        options = _edited(exchange, options)
+        if exchange.waits_at_once:
+            exchange.call.take_turn()
         exchange.raise_served()
         tokens = current.set(exchange.call.frame), current_exchange.set(exchange)
         try:
@@ -105,7 +108,10 @@ def _request_async(original: Any) -> Any:
         exchange = _opened(options)
         if exchange is None:
             return await original(self, cast_to, options, **how)
+        options = _edited(exchange, options)
         await _wait_if_cancelled(exchange)
+        if exchange.waits_at_once:
+            await exchange.call.take_turn_async()
         exchange.raise_served()
         tokens = current.set(exchange.call.frame), current_exchange.set(exchange)
         try:
@@ -163,10 +169,7 @@ def _opened(options: Any) -> Exchange | None:
     if frame is None or frame.run.over:
         process.outside()
         return None
-    body: dict[str, object] = {}
-    for given in (options.json_data, options.extra_json):
-        if isinstance(given, Mapping):
-            body |= cast("Mapping[str, object]", given)
+    body = _body_of(options)
     projection = project(str(options.method), str(options.url))
     model = body.get("model")
     call = begin(
@@ -184,6 +187,23 @@ def _opened(options: Any) -> Exchange | None:
         as_events=as_events,
     )
     return Exchange(call, answers, streams=body.get("stream") is True)
+
+
+def _body_of(options: Any) -> dict[str, object]:
+    body: dict[str, object] = {}
+    for given in (options.json_data, options.extra_json):
+        if isinstance(given, Mapping):
+            body |= cast("Mapping[str, object]", given)
+    return body
+
+
+def _edited(exchange: Exchange, options: Any) -> Any:
+    """The request to make: the caller's, unless the replay edits its input."""
+    changed = exchange.call.edited
+    if not changed or exchange.served is not None:
+        return options
+    body = put_back(_body_of(options), changed, codec=exchange.call.begun.codec)
+    return options.model_copy(update={"json_data": body, "extra_json": None})
 
 
 def _kept(exchange: Exchange, result: Any) -> Any:

@@ -41,6 +41,31 @@ def project(method: str, path: str) -> Projection:
     return _other(method, path)
 
 
+def put_back(
+    body: Mapping[str, object], changed: Mapping[str, object], *, codec: str | None
+) -> dict[str, object]:
+    """A request body whose parts are what an edit made of them."""
+    if codec == "openai.http/1":
+        return dict(cast("Mapping[str, object]", value_at(changed, "/input/body") or body))
+    new = {**body, **cast("Mapping[str, object]", changed.get("params") or {})}
+    new |= cast("Mapping[str, object]", changed.get("format") or {})
+    if "model" in changed:
+        new["model"] = value_at(changed, "/model/id")
+    if "tools" in changed:
+        new["functions" if "functions" in body else "tools"] = changed["tools"]
+    if codec == "openai.chat/1":
+        parts: dict[str, object] = {"messages": body.get("messages")}
+        split_system(parts)
+        parts |= {part: changed[part] for part in ("system", "messages") if part in changed}
+        system = cast("list[object]", parts.get("system") or [])
+        return {**new, "messages": [*system, *cast("list[object]", parts["messages"])]}
+    if "messages" in changed:
+        new["input"] = changed["messages"]
+    if "system" in changed:
+        new["instructions"] = changed["system"]
+    return new
+
+
 def numbers_of(output: object, *, attempts: int) -> Numbers:
     """What an answer says of itself: model, tokens, why it ended."""
     if not isinstance(output, dict):

@@ -332,3 +332,38 @@ def test_a_library_that_is_not_seen_marks_the_runs_or_refuses(
     monkeypatch.setattr("forkpoint.capture.process._settings", settings)
     with pytest.raises(forkpoint.CaptureError, match="openai"):
         registry.instrument("openai")
+
+
+def test_a_fork_sends_the_edited_prompt_and_model_to_the_provider(
+    memory: Recorded, provider: Provider, client: openai.OpenAI
+) -> None:
+    for text in ("one", "two"):
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        answer = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+        provider.say(200, {**answer, "choices": [choice]})
+    live = {
+        "policy": "forkpoint.policy/1",
+        "default": {"mode": "live"},
+        "allow_live": {"hosts": ["127.0.0.1"]},
+        "budgets": {"calls": 9, "tokens": 9999, "cost_usd": 9, "wall_s": 60},
+    }
+    edits = [{"kind": "prompt", "value": "Be terse."}, {"kind": "model", "value": "large"}]
+    fork = {"session": "s", "kind": "fork", "cut": {"key": "r#0"}, "policy": live, "edits": edits}
+
+    def program() -> str | None:
+        with forkpoint.run("r"):
+            answer = client.chat.completions.create(
+                model="small", messages=MESSAGES, tools=TOOLS, temperature=0
+            )
+        return answer.choices[0].message.content
+
+    assert program() == "one"
+    with forkpoint.replaying(memory.recording(), fork) as replay:
+        assert program() == "two"
+
+    before, after = provider.asked
+    system = {"role": "system", "content": "Be terse."}
+    assert after == {**before, "model": "large", "messages": [system, *MESSAGES[1:]]}
+    assert replay.result is not None
+    assert replay.result.verdict is Verdict.FORKED
