@@ -31,6 +31,7 @@ from forkpoint_server.endpoints.socket import SubscriptionSocket
 from forkpoint_server.errors import BadRequest, NotFound, ServerError
 from forkpoint_server.graphql.context import Services
 from forkpoint_server.graphql.schema import schema
+from forkpoint_server.jobs.wake import Waker
 from forkpoint_server.live.listen import Listener
 from forkpoint_server.live.publish import Publisher, publisher_for
 from forkpoint_server.security.authentication import Authenticator
@@ -38,6 +39,8 @@ from forkpoint_server.security.quotas import Rate
 from forkpoint_server.settings import Settings
 
 _CONNECT_S = 2.0
+_WAKE_S = 0.5
+"""Seconds a finished run waits for Redis to take the wake-up."""
 
 
 class MethodNotAllowed(BadRequest):
@@ -57,7 +60,11 @@ def create_app(settings: Settings) -> ASGIApp:
 
 
 def make_services(
-    settings: Settings, *, client: redis.asyncio.Redis | None, blobs: BlobStore
+    settings: Settings,
+    *,
+    client: redis.asyncio.Redis | None,
+    waker: Waker | None,
+    blobs: BlobStore,
 ) -> Services:
     """Everything that requests are served with; databases are connected to when first asked."""
     database = Database(settings.database_url)
@@ -71,6 +78,7 @@ def make_services(
         ),
         listener=Listener(client),
         publisher=partial(_publisher, client),
+        wake=partial(_wake, waker),
         comparisons=Comparisons(database, blobs),
         clock=time.time_ns,
         steady=time.monotonic,
@@ -98,7 +106,8 @@ def _routes(settings: Settings, cockpit: Cockpit) -> list[BaseRoute]:
 async def _lifespan(app: Starlette, *, settings: Settings) -> AsyncGenerator[None]:
     client = _redis(settings)
     blobs = await open_blobs(settings)
-    services = make_services(settings, client=client, blobs=blobs)
+    waker = Waker(settings.redis_url) if settings.redis_url else None
+    services = make_services(settings, client=client, waker=waker, blobs=blobs)
     app.state.services = services
     app.state.redis = client
     listening = asyncio.create_task(services.listener.run())
@@ -110,8 +119,17 @@ async def _lifespan(app: Starlette, *, settings: Settings) -> AsyncGenerator[Non
             await listening
         if client:
             await client.aclose()
+        if waker:
+            await waker.close()
         await blobs.close()
         await services.database.close()
+
+
+async def _wake(waker: Waker | None, job_id: int) -> None:
+    """Nobody waits for a Redis that hangs: the job is in Postgres."""
+    if waker:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(waker.wake(job_id, 0), _WAKE_S)
 
 
 async def _refuse_method(request: Request) -> Response:

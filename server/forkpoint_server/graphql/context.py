@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,6 +31,8 @@ class Services:
     listener: Listener
     publisher: Callable[[int], Publisher]
     """The publisher of a project."""
+    wake: Callable[[int], Awaitable[None]]
+    """Wakes a worker for a new job; it would find it by itself within 5 s."""
     comparisons: Comparisons
     clock: Callable[[], int]
     """Wall clock in ns."""

@@ -50,6 +50,8 @@ class FinishResult:
     changed: bool
     """False: it had been finished before, with the same record."""
     missing: tuple[str, ...] = ()
+    job: int | None = None
+    """What a worker has to do now; None if nothing, or if it is in the queue already."""
 
 
 async def start_run(
@@ -115,12 +117,12 @@ async def finish_run(
             return FinishResult(run_id=end.run_id, changed=False, missing=_texts(lacking))
         await intake.store_blocks(arrived, owner=run)
         await _hang(intake, run, end.artifacts)
-        await _finish(intake, runs, end)
+        job = await _finish(intake, runs, end)
     await (live or Silent()).published(end.run_id, min(run.first_new, run.head), run.head)
-    return FinishResult(run_id=end.run_id, changed=True)
+    return FinishResult(run_id=end.run_id, changed=True, job=job)
 
 
-async def _finish(intake: Intake, runs: dict[str, RunState], end: RunEnd) -> None:
+async def _finish(intake: Intake, runs: dict[str, RunState], end: RunEnd) -> int | None:
     run = runs[end.run_id]
     orders = await load_orders(intake.driver, runs, events=())
     order: Order = orders[end.run_id]
@@ -144,7 +146,7 @@ async def _finish(intake: Intake, runs: dict[str, RunState], end: RunEnd) -> Non
         end.verdict,
         encode(end),
     )
-    await enqueue(
+    return await enqueue(
         intake.driver,
         intake.project_id,
         JobKind.FINISH_RUN,

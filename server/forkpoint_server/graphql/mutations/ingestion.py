@@ -159,6 +159,8 @@ class IngestionMutation:
             listed(input.blocks, field="blocks"),
             live=context.services.publisher(context.project_id),
         )
+        if result.job is not None:
+            await context.services.wake(result.job)
         run = await _run(context, result.run_id)
         return FinishRunPayload(run=run, missing=list(result.missing))
 
