@@ -1,4 +1,4 @@
-import { usePreference } from "../commands/preferences";
+import { usePreference } from "../ui/preferences";
 import { Button } from "../ui/Button";
 import { Frame } from "../ui/Frame";
 import { Splitter } from "../ui/Splitter";

@@ -126,7 +126,7 @@ export interface Glances {
   };
 }
 
-const LOOK = "preview(maxBytes: 480) { type text json truncated }";
+const LOOK = "preview(maxBytes: 1200) { type text json truncated }";
 const GLANCE = `answer: artifact(role: "output") { ${LOOK} }
     answerState: artifact(role: "output") { state }
     args: artifact(role: "input.args") { ${LOOK} }
