@@ -1,8 +1,8 @@
 /** One registry of commands feeds keys, palette, tooltips and the help sheet. */
 
 import { useEffect, useRef, useSyncExternalStore } from "react";
+import { preference } from "../ui/preferences";
 import { isSingleKey, resolve, shownKeys } from "./keymap";
-import { preference } from "./preferences";
 
 export interface Command {
   readonly id: string;

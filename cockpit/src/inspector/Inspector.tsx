@@ -9,6 +9,7 @@ import { ReplayFacts, Signature } from "./Facts";
 import styles from "./Inspector.module.css";
 import { Messages } from "./Messages";
 import { type Artifact, ArtifactView } from "./Payload";
+import { Sources } from "./Sources";
 import { Summary } from "./Summary";
 import { chosenTab, inputRoles, type StepOf, type Tab, type TabId, tabsOf } from "./tabs";
 
@@ -142,6 +143,8 @@ function Panel({ run, step, tab }: { run: string; step: StepOf; tab: TabId }) {
       return <Signature step={step} />;
     case "replay":
       return step.replay ? <ReplayFacts replay={step.replay} /> : null;
+    case "sources":
+      return <Sources run={run} sequence={sequence} />;
     case "raw":
       return <Artifacts run={run} sequence={sequence} artifacts={step.artifacts} raw />;
   }

@@ -83,3 +83,31 @@ export const BaseSignature = graphql(`
     }
   }
 `);
+
+export const StepSources = graphql(`
+  query StepSources($run: ID!, $sequence: BigInt!) {
+    run(id: $run) {
+      id
+      step(sequence: $sequence) {
+        id
+        sources(first: 50) {
+          ...Hop
+        }
+        usedBy(first: 50) {
+          ...Hop
+        }
+      }
+    }
+  }
+  fragment Hop on SourceEdge {
+    part
+    pointer
+    how
+    step {
+      id
+      sequence
+      kind
+      name
+    }
+  }
+`);

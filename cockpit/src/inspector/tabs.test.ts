@@ -49,6 +49,7 @@ test("a tab appears only where it applies, under the name of its kind", () => {
     "Summary",
     "Arguments",
     "Output",
+    "Sources",
     "Raw",
   ]);
   expect(labels(step("MODEL", ["input.messages", "input.params", "error"]))).toEqual([
@@ -56,6 +57,7 @@ test("a tab appears only where it applies, under the name of its kind", () => {
     "Messages",
     "Parameters",
     "Error",
+    "Sources",
     "Raw",
   ]);
   expect(labels(step("AGENT", []))).toEqual(["Summary"]);

@@ -13,6 +13,7 @@ export type TabId =
   | "error"
   | "signature"
   | "replay"
+  | "sources"
   | "raw";
 
 export interface Tab {
@@ -60,6 +61,8 @@ export function tabsOf(step: StepOf): Tab[] {
   if (step.signature || step.parts.length)
     tabs.push({ id: "signature", label: "Signature", count: null });
   if (step.replay) tabs.push({ id: "replay", label: "Replay", count: null });
+  if (inputs.length || has(step, "output"))
+    tabs.push({ id: "sources", label: "Sources", count: null });
   if (step.artifacts.length) tabs.push({ id: "raw", label: "Raw", count: step.artifacts.length });
   return tabs;
 }

@@ -2,9 +2,9 @@ import { Outlet, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { Help } from "../commands/Help";
 import { Palette } from "../commands/Palette";
-import { cyclePreference } from "../commands/preferences";
 import { listenForKeys, useCommands } from "../commands/registry";
 import { Frame } from "../ui/Frame";
+import { cyclePreference } from "../ui/preferences";
 import { Empty } from "../ui/State";
 
 /** What every page shares: keys, palette, help sheet. */

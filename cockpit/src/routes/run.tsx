@@ -1,6 +1,5 @@
 import { useParams } from "@tanstack/react-router";
 import { type RefObject, useRef } from "react";
-import { usePreference } from "../commands/preferences";
 import { Inspector } from "../inspector/Inspector";
 import { Header } from "../run/Header";
 import { Panes } from "../run/Panes";
@@ -19,6 +18,7 @@ import { useRunStore } from "../runstore/useRunStore";
 import { endOf, startOf } from "../timeline/bars";
 import { Timeline, type TimelineHandle } from "../timeline/Timeline";
 import { Frame } from "../ui/Frame";
+import { usePreference } from "../ui/preferences";
 import { Empty, Failed, Skeleton } from "../ui/State";
 
 /** A run, or one step of it: both routes are this page, so moving between them keeps everything. */

@@ -1,7 +1,6 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useQuery } from "urql";
-import { usePreference } from "../commands/preferences";
 import { useCommands } from "../commands/registry";
 import { count, plural } from "../format/count";
 import type { RunOrder } from "../graphql/generated/graphql";
@@ -14,6 +13,7 @@ import { Strip } from "../runs/Strip";
 import { type RunRow, useRuns } from "../runs/useRuns";
 import { Button } from "../ui/Button";
 import { Frame } from "../ui/Frame";
+import { usePreference } from "../ui/preferences";
 import { Empty, Failed, Skeleton } from "../ui/State";
 
 const SORTS: readonly (readonly [RunOrder, string])[] = [

@@ -3,6 +3,8 @@
 import { useNavigate } from "@tanstack/react-router";
 import type { RefObject } from "react";
 import { type Command, useCommands } from "../commands/registry";
+import { client } from "../graphql/client";
+import { StepSources } from "../inspector/documents";
 import { Flag } from "../runstore/columns";
 import type { RunStore } from "../runstore/store";
 import type { TimelineHandle } from "../timeline/Timeline";
@@ -31,6 +33,7 @@ export function useRunKeys(keys: RunKeys): void {
     ...moving(keys),
     ...folding(keys),
     ...looking(keys),
+    ...hopping(keys),
     ...tabs(keys),
     {
       id: "run.follow",
@@ -179,6 +182,37 @@ function looking({ timeline, filter, selected, axis, waterfall, change }: RunKey
       change({ view: waterfall ? undefined : "waterfall" }),
     ),
     look("search", "Filter steps", ["/"], () => filter.current?.focus()),
+  ];
+}
+
+/** Along the flow of data: to a step whose output came in here, to one that used the output. */
+function hopping({ store, selected, select }: RunKeys): Command[] {
+  const sequence = store.columns.sequence[selected];
+  const hop = async (way: "sources" | "usedBy") => {
+    const variables = { run: store.runId, sequence: String(sequence) };
+    const { data } = await client.query(StepSources, variables).toPromise();
+    const numbers = data?.run?.step?.[way].map(({ step }) => Number(step.sequence)) ?? [];
+    const next = way === "sources" ? Math.max(-1, ...numbers) : Math.min(...numbers);
+    select(store.columns.rowOf(next));
+  };
+  const none = sequence === undefined ? "no step is chosen" : null;
+  return [
+    {
+      id: "hop.source",
+      group: "Steps",
+      title: "To a source of this step",
+      keys: ["["],
+      unavailable: none,
+      run: () => void hop("sources"),
+    },
+    {
+      id: "hop.use",
+      group: "Steps",
+      title: "To a step that used it",
+      keys: ["]"],
+      unavailable: none,
+      run: () => void hop("usedBy"),
+    },
   ];
 }
 

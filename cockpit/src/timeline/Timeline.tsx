@@ -1,10 +1,10 @@
 import { forwardRef, useEffect, useImperativeHandle, useRef, useState } from "react";
-import { onPreference } from "../commands/preferences";
 import { money, plural, tokens } from "../format/count";
 import { duration } from "../format/duration";
 import { plainLine } from "../format/visible";
 import { Flag, kindName, modeOf } from "../runstore/columns";
 import type { RunStore } from "../runstore/store";
+import { onPreference } from "../ui/preferences";
 import { type Inputs, Renderer } from "./renderer";
 import styles from "./Timeline.module.css";
 import type { View } from "./view";

@@ -1,9 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import { Command, ListTree, Monitor, Moon, Sun } from "lucide-react";
 import { type ReactNode, useSyncExternalStore } from "react";
-import { cyclePreference, usePreference } from "../commands/preferences";
 import { connection, onConnection } from "../graphql/socket";
 import styles from "./Frame.module.css";
+import { cyclePreference, usePreference } from "./preferences";
 
 const CONNECTION_WORD = {
   idle: "no stream open",

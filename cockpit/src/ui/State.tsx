@@ -1,3 +1,4 @@
+import { Navigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Failure } from "../graphql/failure";
 import { Button } from "./Button";
@@ -27,6 +28,10 @@ export function Empty({ title, text, command }: { title: string; text: string; c
 
 /** A sentence, the code, the id to quote, and a way to try again. */
 export function Failed({ failure, onRetry }: { failure: Failure; onRetry?: () => void }) {
+  if (failure.code === "UNAUTHENTICATED") {
+    const { pathname, search } = window.location;
+    return <Navigate to="/sign-in" search={{ to: pathname + search }} replace />;
+  }
   return (
     <section className={styles.state} role="alert">
       <h2 className={styles.title}>{failure.message}</h2>
