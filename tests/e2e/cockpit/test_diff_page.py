@@ -117,9 +117,8 @@ def test_sections_that_could_not_be_compared_are_named(
         expect(page.get_by_text("not compared: cost: price not known")).to_be_visible()
 
 
-@pytest.fixture(scope="module")
-def alike(recording: str) -> tuple[str, str]:
-    """Two runs of 40 calls; in the second the thirtieth answers something else."""
+def alike_but(recording: str, count: int, different: int) -> tuple[str, str]:
+    """Two runs of as many calls; in the second one of them answers something else."""
 
     @forkpoint.tool(effect="read")
     def look(number: int, answer: str) -> str:
@@ -128,11 +127,16 @@ def alike(recording: str) -> tuple[str, str]:
     made: list[str] = []
     for other in ("no", "yes"):
         with forkpoint.run("alike") as run:
-            for number in range(40):
-                look(number, other if number == 30 else "no")
+            for number in range(count):
+                look(number, other if number == different else "no")
         made.append(run.id)
     assert forkpoint.flush(30)
     return made[0], made[1]
+
+
+@pytest.fixture(scope="module")
+def alike(recording: str) -> tuple[str, str]:
+    return alike_but(recording, 40, 30)
 
 
 def test_equal_stretches_fold_and_unfold(desk: Desk, recording: str, alike: tuple[str, str]):
@@ -144,6 +148,18 @@ def test_equal_stretches_fold_and_unfold(desk: Desk, recording: str, alike: tupl
         page.keyboard.press("x")
         expect(fold).to_have_count(0)
         expect(page.locator('[data-row="29"]')).to_be_visible()
+
+
+def test_rows_beyond_the_first_page_come_when_they_are_looked_at(desk: Desk, recording: str):
+    long = alike_but(recording, 450, 430)
+    with desk.page(address(recording, long)) as page:
+        expect(current(page)).to_have_attribute("data-row", "430")
+        page.get_by_role("button", name="430 identical steps").click()
+        expect(page.locator('[data-row="429"]')).to_be_visible()
+        page.get_by_role("grid", name="Aligned steps").hover()
+        page.mouse.wheel(0, -24 * 130)
+        expect(page.locator('[data-row="300"]')).to_be_visible()
+        assert page.locator("[data-row]").count() <= 60
 
 
 def test_a_run_and_itself_are_identical(desk: Desk, recording: str, alike: tuple[str, str]):
