@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from forkpoint.bundle.reader import read_bundle
+from forkpoint.capture.guards import Exempt, Guard
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session
 from forkpoint.replay.spec import ReplaySpec, parse_spec, read_spec
@@ -17,6 +18,11 @@ def session_of(recording: object, spec: object, *, redaction_key_id: str | None)
     """
     loaded = recording if isinstance(recording, Recording) else load(Path(str(recording)))
     return Session(loaded, _spec(spec), redaction_key_id=redaction_key_id)
+
+
+def guard_of(session: Session, collector: str | None) -> Guard:
+    """What keeps a session from the world; `collector` is our own, None if nothing is sent."""
+    return Guard(session, Exempt.of(collector, session.spec.policy.allow_subprocess))
 
 
 def load(path: Path) -> Recording:

@@ -39,6 +39,7 @@ class Opened:
         self._tags = tags
         self._attributes = attributes
         self._context: RunContext | AgentScope | None = None
+        self._replay: replaying.Replay | None = None
 
     def __enter__(self) -> RunHandle:
         if process.settings().disabled:
@@ -59,6 +60,8 @@ class Opened:
     ) -> None:
         if self._context is not None:
             self._context.__exit__(kind, error, trace)
+        if self._replay is not None:
+            self._replay.end()
 
     async def __aenter__(self) -> RunHandle:
         return self.__enter__()
@@ -74,7 +77,7 @@ class Opened:
     def _new_run(self) -> Run:
         recorder = process.recorder()
         recorder.check()
-        replay = replaying.pending()
+        replay = self._replay = replaying.pending()
         interceptor = None if replay is None else replay.interceptor
         given = None if interceptor is None else interceptor.run_id
         run = Run(
@@ -88,7 +91,7 @@ class Opened:
             blind=process.blind(),
         )
         if replay is not None:
-            replay.run = run
+            replay.begin(run)
         return run
 
 

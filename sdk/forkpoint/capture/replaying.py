@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from forkpoint.capture import process
+from forkpoint.capture.guards import Guard, lower_guard, raise_guard
 from forkpoint.capture.interception import Interceptor, ReplayResult
 from forkpoint.errors import ReplayError
 
@@ -26,8 +27,21 @@ class Replay:
     """A replay that waits for its run, is running or is over."""
 
     interceptor: Interceptor
+    guard: Guard
     report: Path | None = None
+    whole_process: bool = False
+    """Whether the guard stays up when the run is over: all the process does is part of a replay."""
     run: Run | None = None
+
+    def begin(self, run: Run) -> None:
+        """The run begins: from now on nothing leaves this process unless the policy lets it."""
+        self.run = run
+        raise_guard(self.guard)
+
+    def end(self) -> None:
+        """The run is over."""
+        if not self.whole_process:
+            lower_guard(self.guard)
 
     @property
     def result(self) -> ReplayResult | None:
@@ -61,7 +75,7 @@ def pending() -> Replay | None:
         settings = process.settings()
         if settings.replay is None:
             return None
-        return _made(settings.replay, _spec_bytes(settings.replay_spec))
+        return _made(settings.replay, _spec_bytes(settings.replay_spec), whole_process=True)
 
 
 @contextmanager
@@ -90,18 +104,27 @@ class _Session(Interceptor, Protocol):
 class _Loading(Protocol):
     """The module that knows the replay engine; most processes never need it."""
 
+    def guard_of(self, session: _Session, collector: str | None) -> Guard: ...
+
     def session_of(
         self, recording: object, spec: object, *, redaction_key_id: str | None
     ) -> _Session: ...
 
 
-def _made(recording: object, spec: object) -> Replay:
+def _made(recording: object, spec: object, *, whole_process: bool = False) -> Replay:
     loading = cast("_Loading", importlib.import_module("forkpoint.capture.loading"))
-    redactor = process.recorder().redactor
+    recorder = process.recorder()
+    redactor = recorder.redactor
     key_id = None if redactor is None else redactor.key_id
     session = loading.session_of(recording, spec, redaction_key_id=key_id)
     report = session.spec.report
-    return Replay(interceptor=session, report=None if report is None else Path(report))
+    url = recorder.settings.url if recorder.uplink is not None else None
+    return Replay(
+        interceptor=session,
+        guard=loading.guard_of(session, url),
+        report=None if report is None else Path(report),
+        whole_process=whole_process,
+    )
 
 
 def _spec_bytes(path: Path | None) -> object:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import forkpoint
 import pytest
-from forkpoint.capture import process, replaying
+from forkpoint.capture import guards, process, replaying
 from forkpoint.events.kinds import Match, Verdict
 from forkpoint.events.model import StepEnded
 from forkpoint.settings import Settings
@@ -212,6 +213,7 @@ def in_environment(
             environment["FORKPOINT_REPLAY_SPEC"] = str(spec)
         monkeypatch.setattr(process, "_settings", Settings.from_environment(environment))
         monkeypatch.setattr(replaying, "_waiting", replaying.Waiting())
+        monkeypatch.setattr(guards._place, "guard", None)  # such a guard is never taken down
 
     yield use
 
@@ -251,3 +253,25 @@ def test_a_bundle_that_cannot_be_read_stops_the_run_before_anything_acts(
         program()
 
     assert ran == []
+
+
+def test_a_replay_that_reaches_for_the_world_is_stopped_and_tainted(memory: Recorded) -> None:
+    reach = False
+
+    def session() -> None:
+        with forkpoint.run("s"):
+            search("q")
+            if reach:
+                with socket.socket() as world:
+                    world.connect(("127.0.0.1", 9))
+
+    session()
+    recording = memory.recording()
+    reach = True
+    with forkpoint.replaying(recording) as replay, pytest.raises(forkpoint.Breach):
+        session()
+    assert replay.result is not None
+    assert replay.result.verdict is Verdict.DIVERGED
+
+    with pytest.raises(ConnectionRefusedError):
+        session()
