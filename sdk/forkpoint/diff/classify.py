@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 
 from forkpoint.diff.align import Alignment
 from forkpoint.diff.columns import RunColumns, StepRow
-from forkpoint.diff.leaves import scalars, texts
+from forkpoint.diff.leaves import scalars, texts, without_ids
 
 Load = Callable[[str], object]
 """Root -> value; raises KeyError where the payload is not readable."""
 MOST_EXAMINED = 1000
 """Steps whose payloads are read to explain them; later ones are `partly`."""
+IDS = "ids"
+"""Finer class of an answer that differs only in names the provider drew for it: no root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Row:
     @property
     def is_root(self) -> bool:
         """Whether the difference begins here."""
+        if self.sub == IDS:
+            return False
         return self.name in ("origin", "intervention", "integrity") or self.sub == "intervention"
 
 
@@ -124,8 +128,21 @@ class Classifier:
             return Row(a=a, b=b, how=how, name="integrity", parts=("out",))
         if left.kind == "agent":
             return Row(a=a, b=b, how=how, name="propagated", parts=("out",))
+        if self._only_ids_differ(left, right):
+            return Row(a=a, b=b, how=how, name="origin", sub=IDS, parts=("out",))
         sub = "simulated" if right.mode == "simulated" else _sub(left)
         return Row(a=a, b=b, how=how, name="origin", sub=sub, parts=("out",))
+
+    def _only_ids_differ(self, left: StepRow, right: StepRow) -> bool:
+        """Two equal answers of a model, but for the ids and times of the answer itself."""
+        if left.kind != "model" or left.status != right.status or not left.output:
+            return False
+        if not right.output or self.examined > MOST_EXAMINED:
+            return False
+        try:
+            return without_ids(self.load(left.output)) == without_ids(self.load(right.output))
+        except KeyError:
+            return False
 
     def _changed(self, left: StepRow, right: StepRow) -> None:
         self._remember(self.changed_a, left.answer)

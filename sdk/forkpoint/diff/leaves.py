@@ -43,6 +43,33 @@ def scalars(value: object) -> set[str]:
     return found
 
 
+_DRAWN = frozenset({"created", "created_at", "system_fingerprint", "tool_call_id", "call_id"})
+"""Fields that providers fill with a new name or time in each answer."""
+
+
+def without_ids(value: object) -> object:
+    """A model's answer without the names drawn for it: its id and times, ids of its tool calls.
+
+    `id` is one at the top and in an object that also has a `function`, a `type` or a `name`; ids
+    inside arguments are content and stay.
+    """
+    return _without_ids(value, top=True)
+
+
+def _without_ids(value: object, *, top: bool) -> object:
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, object]", value)
+        drawn = top or not {"function", "type", "name"}.isdisjoint(fields)
+        return {
+            key: item if key in ("arguments", "args", "input") else _without_ids(item, top=False)
+            for key, item in fields.items()
+            if key not in _DRAWN and not (drawn and key == "id")
+        }
+    if isinstance(value, list):
+        return [_without_ids(item, top=False) for item in cast("list[object]", value)]
+    return value
+
+
 def texts(value: object) -> list[str]:
     """String leaves long enough to be recognised inside another text, longest first."""
     found = {

@@ -13,6 +13,8 @@ MOST_WORDS = 20_000
 """Words of a text above which lines are compared instead."""
 MOST_CELLS = 4_000_000
 """Product of lengths up to which a gap is matched exactly."""
+LEAST_ALIKE = 0.2
+"""Ratio below which two texts are shown one after the other: what they share is chance."""
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -23,7 +25,10 @@ def hunks(before: str, after: str) -> list[Hunk]:
     left, right = _WORDS.findall(before), _WORDS.findall(after)
     if len(left) > MOST_WORDS or len(right) > MOST_WORDS:
         left, right = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    return _joined(left, right, _matches(left, right))
+    found = _joined(left, right, _matches(left, right))
+    if ratio(found) < LEAST_ALIKE:
+        return [(sign, text) for sign, text in (("-", before), ("+", after)) if text]
+    return _readable(found)
 
 
 def ratio(found: Sequence[Hunk]) -> float:
@@ -31,6 +36,24 @@ def ratio(found: Sequence[Hunk]) -> float:
     equal = sum(len(text) for sign, text in found if sign == "=")
     other = sum(len(text) for sign, text in found if sign != "=")
     return 1.0 if equal == other == 0 else 2 * equal / (2 * equal + other)
+
+
+def _readable(found: Sequence[Hunk]) -> list[Hunk]:
+    """The same hunks, with blanks and punctuation between two changes made part of them."""
+    kept: list[Hunk] = []
+    gone = new = ""
+    for at, (sign, text) in enumerate(found):
+        if sign == "-":
+            gone += text
+        elif sign == "+":
+            new += text
+        elif (gone or new) and at + 1 < len(found) and not any(map(str.isalnum, text)):
+            gone, new = gone + text, new + text
+        else:
+            kept += [(mark, run) for mark, run in (("-", gone), ("+", new)) if run]
+            kept.append((sign, text))
+            gone = new = ""
+    return kept + [(mark, run) for mark, run in (("-", gone), ("+", new)) if run]
 
 
 def _matches(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:

@@ -54,6 +54,24 @@ def test_another_answer_to_the_same_question(kind: str, mode: str | None, expect
     assert classes(values, a, b) == [expected]
 
 
+def test_an_answer_that_differs_only_in_drawn_ids_is_no_root():
+    values = Values()
+
+    def reply(name: str, amount: int, order: str) -> dict[str, object]:
+        arguments = {"id": order, "amount": amount}
+        called = {"id": f"call_{name}", "function": {"name": "pay", "arguments": arguments}}
+        return {"id": f"chatcmpl-{name}", "created": len(name), "tool_calls": [called]}
+
+    a = [ask(values, "r#0", "q", reply("a", 5, "x"))]
+    ids = [ask(values, "r#0", "q", reply("bb", 5, "x"))]
+    amount = [ask(values, "r#0", "q", reply("bb", 6, "x"))]
+    order = [ask(values, "r#0", "q", reply("bb", 5, "y"))]
+
+    assert classes(values, a, ids) == [("origin", "ids")]
+    assert compared(values, a, ids).first_divergence is None
+    assert classes(values, a, amount) == classes(values, a, order) == [("origin", "sampling")]
+
+
 def test_an_edited_answer_is_the_intervention_and_what_follows_is_propagated_or_absorbed():
     values = Values()
     a = [

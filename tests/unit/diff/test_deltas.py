@@ -68,6 +68,22 @@ def test_hunks_rebuild_both_texts(before: str, after: str):
     assert 0 <= ratio(found) <= 1
 
 
+def test_a_phrase_that_was_replaced_is_one_hunk_and_not_one_a_word():
+    found = hunks(
+        "please pay the small bill, thanks a lot", "please send all the money, thanks a lot"
+    )
+
+    assert found[0] == ("=", "please ") and found[-1] == ("=", ", thanks a lot")
+    assert [sign for sign, _ in found] == ["=", "-", "+", "=", "-", "+", "="]
+
+
+def test_texts_with_nothing_in_common_are_shown_one_after_the_other():
+    assert hunks("one two. three", "uno, due. tre") == [
+        ("-", "one two. three"),
+        ("+", "uno, due. tre"),
+    ]
+
+
 def test_an_item_put_in_front_of_a_list_is_one_change():
     assert changes({"ids": [1, 2, 3]}, {"ids": [0, 1, 2, 3]}) == [
         {"pointer": "/ids/0", "op": "add", "b": 0}
