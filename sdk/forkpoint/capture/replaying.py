@@ -6,7 +6,7 @@ import importlib
 import threading
 import uuid
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -36,7 +36,8 @@ class Replay:
     def begin(self, run: Run) -> None:
         """The run begins: from now on nothing leaves this process unless the policy lets it."""
         self.run = run
-        raise_guard(self.guard)
+        with suppress(RuntimeError):  # another guard is up already, and refuses as much
+            raise_guard(self.guard)
 
     def end(self) -> None:
         """The run is over."""
