@@ -1,6 +1,6 @@
-import { usePreference } from "../ui/preferences";
 import { Button } from "../ui/Button";
 import { Frame } from "../ui/Frame";
+import { usePreference } from "../ui/preferences";
 import { Splitter } from "../ui/Splitter";
 import { Empty, Failed, Skeleton } from "../ui/State";
 import styles from "./Diff.module.css";

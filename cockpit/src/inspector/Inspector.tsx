@@ -1,3 +1,4 @@
+import { useEffect } from "react";
 import { useQuery } from "urql";
 import { duration } from "../format/duration";
 import { plainLine } from "../format/visible";
@@ -36,6 +37,7 @@ export function Inspector({
     requestPolicy: ended ? "cache-first" : "network-only",
   });
   const step = data?.run?.step ?? null;
+  useRecheck(step, again);
   if (sequence === null)
     return <Empty title="No step is chosen" text="Choose one in the tree or the timeline." />;
   if (error) return <Failed failure={failureOf(error)} onRetry={again} />;
@@ -80,6 +82,20 @@ export function Inspector({
       </div>
     </section>
   );
+}
+
+const RECHECK_MS = 2_000;
+
+/** Asks again for a step with payload that is still being checked. */
+function useRecheck(
+  step: StepOf | null,
+  again: (options: { requestPolicy: "network-only" }) => void,
+) {
+  useEffect(() => {
+    if (!step?.artifacts.some(({ state }) => state === "PENDING")) return;
+    const timer = setTimeout(() => again({ requestPolicy: "network-only" }), RECHECK_MS);
+    return () => clearTimeout(timer);
+  }, [step, again]);
 }
 
 function Tabs({

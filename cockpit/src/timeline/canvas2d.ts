@@ -90,7 +90,10 @@ function drawAxis(context: CanvasRenderingContext2D, scene: Scene, found: readon
   context.fillStyle = paint["text-3"];
   context.font = AXIS_FONT;
   context.textBaseline = "middle";
-  for (const { at, label } of found) context.fillText(label, place(scene, at) + 4, AXIS / 2);
+  for (const { at, label } of found) {
+    const left = place(scene, at) + 4;
+    if (left + context.measureText(label).width < width) context.fillText(label, left, AXIS / 2);
+  }
 }
 
 function drawOutlines(context: CanvasRenderingContext2D, scene: Scene, outlines: Bars): void {
