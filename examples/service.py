@@ -34,11 +34,11 @@ def running(*, data: Path, port: int | None) -> Generator[Running]:
         yield Running(url=before, ours=False)
         return
     chosen = [] if port is None else ["--port", str(port)]
-    started = subprocess.run(
-        [*_EMBEDDED, "up", "--detach", *chosen, *words], check=False, stdout=subprocess.DEVNULL
-    )
+    command = [*_EMBEDDED, "up", "--detach", *chosen, *words]
+    started = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     url = _url(words)
     if started.returncode or url is None:
+        print(started.stdout, file=sys.stderr)
         raise SystemExit(started.returncode or 2)
     try:
         yield Running(url=url, ours=True)

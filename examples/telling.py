@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import urlsplit
 
 from forkpoint_cli.commands.capture import environment
 from forkpoint_cli.commands.importing import import_with_bar
@@ -85,7 +84,6 @@ class Telling:
     def __init__(self, session: Session, story: Story, model_url: str) -> None:
         self._session, self._story = session, story
         self._command = story.command(model_url)
-        self._model_host = urlsplit(model_url).netloc
         self._act = 0
 
     def tell(self) -> Facts:
@@ -153,7 +151,7 @@ class Telling:
         at, tool = self._misled_at(run)
         edit = {"kind": "output", "value": self._story.clean_result()}
         asked = Asked(
-            policy=fork_policy(self._model_host),
+            policy=fork_policy(),
             at=str(at),
             edits=[(str(at), edit)],
             grants=("replay:effects",),

@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import IO, cast
 
 from forkpoint.bundle import write_bundle
+from forkpoint.capture.guards import isolation
 from forkpoint.events.ids import run_id
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session as ReplaySession
 from forkpoint.replay.spec import read_spec
 
 from forkpoint_cli.errors import CliError
+from forkpoint_cli.redaction import our_redactor
 from forkpoint_cli.session import Session
+from forkpoint_cli.settings import Settings
 from forkpoint_cli.sources import Opened
 from forkpoint_cli.spools import SpoolUpload
 
@@ -59,9 +62,10 @@ def replay_command(
     folder = session.settings.data / "replays" / str(uuid.uuid4())
     folder.mkdir(parents=True, mode=0o700)
     try:
-        files = _prepared(opened, asked, folder)
+        files = _Files.inside(folder, opened)
+        isolated = _prepare(files, session.settings, opened, asked)
         upload = SpoolUpload(session.settings, files.spool)
-        status = _run(command, files.environment(session), asked, upload)
+        status = _run([*isolated, *command], files.environment(session), asked, upload)
         report = _report(files.report, status, command)
         return Replayed(run=files.run, report=report, uploaded=upload.trouble is None)
     finally:
@@ -78,6 +82,16 @@ class _Files:
     spool: Path
     report: Path
 
+    @classmethod
+    def inside(cls, folder: Path, opened: Opened) -> _Files:
+        return cls(
+            run=run_id(time.time_ns(), os.urandom(10)),
+            recording=opened.path or folder / "recording.fpb",
+            spec=folder / "spec.json",
+            spool=folder / "spool",
+            report=folder / "report.json",
+        )
+
     def environment(self, session: Session) -> dict[str, str]:
         return {
             **os.environ,
@@ -88,31 +102,25 @@ class _Files:
         }
 
 
-def _prepared(opened: Opened, asked: Asked, folder: Path) -> _Files:
-    files = _Files(
-        run=run_id(time.time_ns(), os.urandom(10)),
-        recording=opened.path or folder / "recording.fpb",
-        spec=folder / "spec.json",
-        spool=folder / "spool",
-        report=folder / "report.json",
-    )
+def _prepare(files: _Files, settings: Settings, opened: Opened, asked: Asked) -> tuple[str, ...]:
+    """Write what the child reads; the words before its command that take the network from it.
+
+    Without a live host in the policy the child has no need of one. Raises `ReplayError` for what
+    the child would refuse, before it starts.
+    """
+    spec = _spec(files, opened, asked)
+    read = read_spec(spec)
+    recorded = opened.recorded
+    recording = Recording.load(recorded.start, recorded.end, recorded.events, opened.get)
+    ReplaySession(recording, read, redaction_key_id=our_redactor(settings).key_id)
     if opened.path is None:
-        recorded = opened.recorded
         write_bundle(
             files.recording, recorded.start, recorded.end, recorded.events, recorded.blocks
         )
+    isolated = None if read.policy.allow_live.hosts else isolation()
     files.spool.mkdir()
-    spec = _spec(files, opened, asked)
-    _check(opened, spec)
-    files.spec.write_text(json.dumps(spec))
-    return files
-
-
-def _check(opened: Opened, spec: Mapping[str, object]) -> None:
-    """Refuse what the child would refuse, before it starts. Raises `ReplayError`."""
-    recorded = opened.recorded
-    recording = Recording.load(recorded.start, recorded.end, recorded.events, opened.get)
-    ReplaySession(recording, read_spec(spec))
+    files.spec.write_text(json.dumps({**spec, "guard": "os" if isolated else "python"}))
+    return isolated or ()
 
 
 def _spec(files: _Files, opened: Opened, asked: Asked) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 from forkpoint_cli.client import Service
@@ -74,7 +73,7 @@ def test_without_a_person_who_allows_it_the_fork_stops_before_it_writes(
 ):
     place = str(facts.fork_edited_step)
     asked = Asked(
-        policy=fork_policy(urlsplit(model_url).netloc),
+        policy=fork_policy(),
         at=place,
         edits=[(place, {"kind": "output", "value": RECORDED.clean_result()})],
         stdout=subprocess.DEVNULL,

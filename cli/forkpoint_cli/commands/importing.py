@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import click
-from forkpoint.capture.assembly import redactor_of
-from forkpoint.settings import Settings as RecorderSettings
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from forkpoint_cli.errors import CliError
@@ -17,6 +14,7 @@ from forkpoint_cli.importers.agentdojo import import_log
 from forkpoint_cli.importers.agentdojo_log import LogFormatError
 from forkpoint_cli.importers.files import found_files
 from forkpoint_cli.importers.tape import ImportedRun, Importer
+from forkpoint_cli.redaction import our_redactor
 from forkpoint_cli.session import Session, json_option, pass_session
 from forkpoint_cli.upload import Totals, upload_files
 
@@ -61,8 +59,7 @@ def import_with_bar(session: Session, files: Sequence[Path]) -> Totals:
 
 def _reader(session: Session) -> Callable[[Path], ImportedRun]:
     """Reads a log with everything masked that a recorder of this data directory would mask."""
-    settings = RecorderSettings.from_environment(os.environ, data=session.settings.data)
-    redactor = redactor_of(settings)
+    redactor = our_redactor(session.settings)
     importer = Importer(
         name=f"forkpoint-cli/{version('forkpoint-cli')}",
         redact=redactor.redact,

@@ -37,6 +37,7 @@ with forkpoint.run("bottles") as run:
     run.set_output(answer)
     print(answer)
 """
+REACH_OUT = 'socket.create_connection(("127.0.0.1", 9))'
 LIVE = {
     "policy": "forkpoint.policy/1",
     "default": {"mode": "cached", "on_miss": ["live"]},
@@ -145,13 +146,8 @@ def test_a_bundle_replays_without_a_service(shell: Shell, run: str, tmp_path: Pa
     bundle = tmp_path / "bottles.fpb"
     shell.type("bundle", "create", run, bundle)
     alone = Shell("http://127.0.0.1:9", tmp_path)
-    key = Path(alone.environment["FORKPOINT_DATA"]) / "keys"
-    key.parent.mkdir()
-    (Path(shell.environment["FORKPOINT_DATA"]) / "keys").rename(key)
-    try:
-        done = alone.type("replay", bundle, *alone.child())
-    finally:
-        key.rename(Path(shell.environment["FORKPOINT_DATA"]) / "keys")
+
+    done = alone.type("replay", bundle, *alone.child())
 
     assert done.returncode == 0, done.stderr
     assert "identical" in done.stdout
@@ -171,6 +167,17 @@ def test_a_recording_signed_otherwise_cannot_be_compared_and_leaves_125(
 
     assert done.returncode == 125, done.stderr
     assert "sig/0" in done.stderr
+
+
+def test_a_program_that_reaches_out_in_a_replay_is_stopped(shell: Shell, run: str, tmp_path: Path):
+    program = tmp_path / "curious.py"
+    program.write_text(
+        "import socket" + PROGRAM.replace("    seen =", f"    {REACH_OUT}\n    seen =")
+    )
+    done = shell.type("replay", run, "--", sys.executable, program, shell.log)
+
+    assert done.returncode == 1, done.stderr
+    assert "guard_network" in done.stdout
 
 
 def test_wrong_usage_leaves_2(shell: Shell, run: str):
