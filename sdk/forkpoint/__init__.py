@@ -28,11 +28,11 @@ if TYPE_CHECKING:
         tool,
         validator,
     )
-    from forkpoint.capture.interception import Breach, Diverged
     from forkpoint.capture.opening import attach, run, strand
     from forkpoint.capture.replaying import replaying
     from forkpoint.errors import CaptureError, ForkpointError
     from forkpoint.integrations.registry import instrument
+    from forkpoint.replay.interception import Breach, Diverged
     from forkpoint.settings import Redaction, Settings
 
 _HOMES = {
@@ -47,7 +47,7 @@ _HOMES = {
         "tool",
         "validator",
     ),
-    "forkpoint.capture.interception": ("Breach", "Diverged"),
+    "forkpoint.replay.interception": ("Breach", "Diverged"),
     "forkpoint.capture.opening": ("attach", "run", "strand"),
     "forkpoint.capture.replaying": ("replaying",),
     "forkpoint.errors": ("CaptureError", "ForkpointError"),

@@ -10,14 +10,6 @@ from time import time_ns
 from msgspec import structs
 
 from forkpoint.capture.endings import Ending, failed, step_over
-from forkpoint.capture.interception import (
-    Breach,
-    CallView,
-    Diverged,
-    Interceptor,
-    Outcome,
-    Served,
-)
 from forkpoint.capture.items import (
     NO_NUMBERS,
     Attempted,
@@ -37,6 +29,14 @@ from forkpoint.capture.writer import Signed
 from forkpoint.errors import CaptureError
 from forkpoint.events.kinds import Effect, Kind, Match, Mode
 from forkpoint.events.model import ReplayInfo
+from forkpoint.replay.interception import (
+    Breach,
+    CallView,
+    Diverged,
+    Interceptor,
+    Outcome,
+    Served,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

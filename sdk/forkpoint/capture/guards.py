@@ -21,7 +21,7 @@ from pathlib import PurePath
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
-from forkpoint.capture.interception import Breach
+from forkpoint.replay.interception import Breach
 
 _NETWORK = frozenset(
     {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo"}

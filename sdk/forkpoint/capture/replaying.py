@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from forkpoint.capture import process
 from forkpoint.capture.guards import Guard, lower_guard, raise_guard
-from forkpoint.capture.interception import Interceptor, ReplayResult
 from forkpoint.errors import ReplayError
+from forkpoint.replay.interception import Interceptor, ReplayResult
 
 if TYPE_CHECKING:
     from forkpoint.capture.runs import Run

@@ -12,7 +12,6 @@ from types import TracebackType
 import orjson
 
 from forkpoint.capture.failures import class_name, describe, is_cancellation
-from forkpoint.capture.interception import Interceptor, ReplayResult
 from forkpoint.capture.items import (
     Item,
     Noted,
@@ -33,6 +32,7 @@ from forkpoint.capture.writer import RunWriter
 from forkpoint.events.ids import RunId
 from forkpoint.events.kinds import RunStatus
 from forkpoint.replay.identity import ROOT_STRAND
+from forkpoint.replay.interception import Interceptor, ReplayResult
 
 MEDIA_LIMIT = 16 << 20
 """Bytes of an attached file; a larger one is withheld."""

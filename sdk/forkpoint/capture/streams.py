@@ -13,11 +13,11 @@ from typing import cast
 
 from forkpoint.capture.calls import Call
 from forkpoint.capture.failures import rebuild
-from forkpoint.capture.interception import Outcome
 from forkpoint.capture.items import Streamed
 from forkpoint.capture.snapshots import taken
 from forkpoint.capture.strands import current
 from forkpoint.content.snapshot import snapshot
+from forkpoint.replay.interception import Outcome
 
 
 class Assembly:

@@ -10,8 +10,8 @@ import asyncio
 import threading
 from time import monotonic
 
-from forkpoint.capture.interception import CallView, Interceptor
 from forkpoint.capture.strands import running_loop
+from forkpoint.replay.interception import CallView, Interceptor
 
 
 def take_turn(interceptor: Interceptor, call: CallView) -> None:

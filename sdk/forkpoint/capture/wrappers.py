@@ -11,12 +11,12 @@ from typing import Any
 from forkpoint.capture import process, streams
 from forkpoint.capture.calls import Call, Target, begin
 from forkpoint.capture.failures import rebuild
-from forkpoint.capture.interception import Outcome
 from forkpoint.capture.parts import Binder, changed_arguments, parts_of
 from forkpoint.capture.revival import revived
 from forkpoint.capture.spawn import follow_loop
 from forkpoint.capture.strands import Frame, current, site
 from forkpoint.errors import UsageError
+from forkpoint.replay.interception import Outcome
 
 
 @dataclass(frozen=True, slots=True)

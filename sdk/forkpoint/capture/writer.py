@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from forkpoint.capture.interception import ReplayResult
 from forkpoint.capture.items import (
     Attempted,
     Item,
@@ -42,6 +41,7 @@ from forkpoint.events.model import (
     StepStarted,
 )
 from forkpoint.redact.engine import Redactor
+from forkpoint.replay.interception import ReplayResult
 
 SDK = "forkpoint-python/0.1.0"
 _NAME = 256

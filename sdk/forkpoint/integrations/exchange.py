@@ -16,7 +16,6 @@ from typing import Any, cast
 from forkpoint.capture.calls import Call
 from forkpoint.capture.endings import Ending, failed
 from forkpoint.capture.failures import class_name, rebuild
-from forkpoint.capture.interception import Outcome
 from forkpoint.capture.items import Streamed
 from forkpoint.capture.snapshots import taken
 from forkpoint.capture.streams import layout_of
@@ -25,6 +24,7 @@ from forkpoint.integrations import sse
 from forkpoint.integrations.answers import Answers, timed_events
 from forkpoint.integrations.assembled import assemble
 from forkpoint.integrations.assembled import rebuild as rebuild_events
+from forkpoint.replay.interception import Outcome
 
 current_exchange: ContextVar[Exchange | None] = ContextVar("forkpoint_exchange", default=None)
 _ERROR_STATUS = 400

@@ -7,13 +7,13 @@ from typing import cast
 
 import msgspec
 
-from forkpoint.capture.interception import Outcome
 from forkpoint.content.blocks import Value, digest_from_text
 from forkpoint.content.decode import decode
 from forkpoint.content.shape import restore
 from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import StepEnded
 from forkpoint.replay.edits import Edit, patched
+from forkpoint.replay.interception import Outcome
 from forkpoint.replay.recording import Get, Recording
 from forkpoint.replay.simulate import error_value, failure
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from forkpoint.capture.interception import CallView
 from forkpoint.content.blocks import Value, digest_from_text, digest_text
 from forkpoint.content.encode import encode
 from forkpoint.content.signature import signature as sign
@@ -14,6 +13,7 @@ from forkpoint.replay.answers import read
 from forkpoint.replay.cut import Cut, past
 from forkpoint.replay.edits import EditPlan, Numbered, changed_parts
 from forkpoint.replay.index import Index
+from forkpoint.replay.interception import CallView
 from forkpoint.replay.match import Found, Matcher
 from forkpoint.replay.recording import Recording, StepType
 from forkpoint.replay.rules import CallFacts, Rules, Treatment

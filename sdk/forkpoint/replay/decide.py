@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 
-from forkpoint.capture.interception import CallView, Outcome
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Match, Mode
 from forkpoint.replay.answers import readable
@@ -18,6 +17,7 @@ from forkpoint.replay.effects import WRITES
 from forkpoint.replay.explain import divergence_of, with_changes
 from forkpoint.replay.findings import Findings
 from forkpoint.replay.index import Index
+from forkpoint.replay.interception import CallView, Outcome
 from forkpoint.replay.lend import Lender
 from forkpoint.replay.licence import Licence
 from forkpoint.replay.match import Matcher

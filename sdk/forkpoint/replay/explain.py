@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from forkpoint.capture.interception import CallView
 from forkpoint.content.errors import ContentError
 from forkpoint.replay.answers import read
 from forkpoint.replay.asked import Asked
 from forkpoint.replay.changes import changes_between
 from forkpoint.replay.findings import Divergence
+from forkpoint.replay.interception import CallView
 from forkpoint.replay.recording import Get, Recording
 
 PartRoots = Mapping[str, tuple[str | None, str | None]]

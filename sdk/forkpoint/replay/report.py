@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from forkpoint.capture.interception import ReplayResult
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Verdict
 from forkpoint.replay.codes import exit_code, verdict_of
 from forkpoint.replay.decide import Decider
 from forkpoint.replay.explain import missing
 from forkpoint.replay.findings import Divergence
+from forkpoint.replay.interception import ReplayResult
 from forkpoint.replay.policy import Policy
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.suggest import suggestion

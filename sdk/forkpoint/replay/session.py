@@ -7,14 +7,6 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from forkpoint.capture.interception import (
-    CallView,
-    Diverged,
-    Live,
-    Outcome,
-    ReplayResult,
-    Served,
-)
 from forkpoint.content.blocks import Value, digest_text
 from forkpoint.content.encode import encode
 from forkpoint.content.errors import ContentError
@@ -29,6 +21,14 @@ from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.gate import Gate, Wake
 from forkpoint.replay.index import build
+from forkpoint.replay.interception import (
+    CallView,
+    Diverged,
+    Live,
+    Outcome,
+    ReplayResult,
+    Served,
+)
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.report import Ending, conclude
 from forkpoint.replay.spec import ReplaySpec

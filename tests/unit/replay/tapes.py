@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from forkpoint.capture.interception import CallView, Live, Outcome, Served
 from forkpoint.content.blocks import digest_from_text, digest_text
 from forkpoint.content.decode import decode
 from forkpoint.content.encode import encode
@@ -16,6 +15,7 @@ from forkpoint.events.ids import step_id
 from forkpoint.events.kinds import ArtifactState, Effect, Kind, RunStatus
 from forkpoint.events.model import ArtifactRef, Event, RunEnd, RunStart, StepEnded, StepStarted
 from forkpoint.replay.identity import call_key, is_key, shortened, strand_of
+from forkpoint.replay.interception import CallView, Live, Outcome, Served
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session
 from forkpoint.replay.spec import read_spec

@@ -7,8 +7,8 @@ import random
 
 import msgspec
 import pytest
-from forkpoint.capture.interception import Diverged, Live
 from forkpoint.events.kinds import Kind, Match, Verdict
+from forkpoint.replay.interception import Diverged, Live
 from unit.replay.tapes import Player, Tape
 
 ERROR = {"class": "ValueError", "module": "builtins", "message": "no", "args": ["no"]}

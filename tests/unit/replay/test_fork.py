@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from forkpoint.capture.interception import Diverged, Live, Served
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind, Match, Mode, Verdict
 from forkpoint.replay.cut import find_cut, past
 from forkpoint.replay.index import build
+from forkpoint.replay.interception import Diverged, Live, Served
 from unit.replay.tapes import Player, Tape
 
 LIVE = {

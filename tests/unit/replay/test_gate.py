@@ -7,10 +7,10 @@ import random
 import threading
 
 import pytest
-from forkpoint.capture.interception import CallView, Diverged, Served
 from forkpoint.capture.turns import Ordered, turn, turn_in_thread
 from forkpoint.events.kinds import Kind, Verdict
 from forkpoint.replay.gate import Gate
+from forkpoint.replay.interception import CallView, Diverged, Served
 from unit.replay.tapes import Player, Tape
 
 WAYS = 8

@@ -14,8 +14,8 @@ from typing import cast
 import forkpoint
 import pytest
 from forkpoint.capture.guards import Exempt, guarding, isolation
-from forkpoint.capture.interception import Breach
 from forkpoint.events.kinds import Verdict
+from forkpoint.replay.interception import Breach
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session
 from forkpoint.testing.memory import recorded

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from forkpoint.capture.interception import Diverged
 from forkpoint.events.kinds import Kind, Verdict
+from forkpoint.replay.interception import Diverged
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.replay.tapes import Player, Tape

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from forkpoint.capture.interception import Diverged, Live, Served
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Effect, Kind, Mode, Verdict
+from forkpoint.replay.interception import Diverged, Live, Served
 from forkpoint.replay.policy import Policy, read_policy
 from forkpoint.replay.rules import CallFacts, Rules
 from unit.replay.tapes import HOUR, Player, Tape

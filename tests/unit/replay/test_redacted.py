@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from forkpoint.capture.interception import Diverged
 from forkpoint.events.kinds import Kind, Match, Verdict
 from forkpoint.redact.tokens import TokenKey
+from forkpoint.replay.interception import Diverged
 from unit.replay.tapes import Player, Tape
 
 OLD, NEW = TokenKey(b"a" * 32), TokenKey(b"b" * 32)

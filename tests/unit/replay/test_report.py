@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from forkpoint.capture.interception import Diverged
 from forkpoint.events.kinds import Kind
+from forkpoint.replay.interception import Diverged
 from forkpoint.replay.report import text
 from unit.replay.tapes import Player, Tape
 

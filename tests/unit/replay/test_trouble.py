@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from forkpoint.capture.interception import Diverged
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import ArtifactState, Kind, Verdict
 from forkpoint.events.model import Gap, StepEnded
@@ -18,6 +17,7 @@ from forkpoint.replay.codes import (
     exit_code,
     verdict_of,
 )
+from forkpoint.replay.interception import Diverged
 from forkpoint.replay.recording import Recording
 from unit.replay.tapes import Player, Tape
 

@@ -1,0 +1,163 @@
+"""The seam between the recorder and a replay: what a replay is asked, and what it may answer.
+
+The recorder asks an installed `Interceptor` before each call and obeys. The calls of one run come
+from many threads: implementations are thread-safe and never wait; the recorder waits (`arrive`).
+`Interceptor.finish` is called once, after the last call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from forkpoint.content.store import MemoryBlocks
+from forkpoint.events.kinds import Effect, Kind, Verdict
+from forkpoint.events.model import Origin, ReplayInfo, StepEnded
+
+
+class Diverged(BaseException):
+    """A replayed run asks for something its recording does not hold, and the policy says halt.
+
+    A BaseException, because agents write `except Exception`; `reason`: a code of the replay guide.
+    """
+
+    def __init__(self, message: str, *, key: str, reason: str) -> None:
+        super().__init__(message)
+        self.key = key
+        self.reason = reason
+
+
+class Breach(BaseException):
+    """A replayed run reached for the outside world; catching this does not untaint the run."""
+
+    def __init__(self, message: str, *, guard: str) -> None:
+        super().__init__(message)
+        self.guard = guard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallView:
+    """A call that is about to happen, redacted: all an interceptor may know of it."""
+
+    kind: Kind
+    name: str
+    scope: str
+    """The strand, or the key of the step, that counts this call."""
+    key: str
+    """`scope#n`: its place in this run, not necessarily that of the recorded step."""
+    strand: str
+    site: str | None
+    effect: Effect | None
+    codec: str | None
+    """Projection that made the parts; None for decorators."""
+    parts: Mapping[str, str]
+    """Part name -> root (43 characters)."""
+    signature: str | None
+    """None when a part could not be signed: such a call is matched by position only."""
+    delta: str | None
+    value: Callable[[str], object]
+    """The redacted value of a part, decoded when asked for; KeyError for a part it has not."""
+    intent: tuple[str, ...] = ()
+    """Arguments a tool declares as its intent: two calls equal in them do the same thing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a recorded call ended, ready to be handed over again.
+
+    `output` has its shape restored (key order, `1.0`); `error` is the `error` artifact's value;
+    `chunks` that of the `chunks` artifact, of streams only.
+    """
+
+    output: object = None
+    error: Mapping[str, object] | None = None
+    chunks: object | None = None
+    status: Literal["ok", "error", "cancelled"] = "ok"
+    ended: StepEnded | None = None
+    """Recorded numbers (tokens, finish reason, attempts, ...) to repeat in the replayed event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """The call gets this outcome and its body does not run."""
+
+    outcome: Outcome
+    replay: ReplayInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """The real call runs (policy said live, or its boundary is transparent)."""
+
+    replay: ReplayInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayResult:
+    """What a replay came to. `report` is `forkpoint.divergence/1`, the artifact `replay_report`."""
+
+    verdict: Verdict | None
+    report: Mapping[str, object]
+
+
+class Interceptor(Protocol):
+    """Answers the calls of one run from a recording."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where the new run comes from, for its `RunStart`."""
+        ...
+
+    @property
+    def blocks(self) -> MemoryBlocks:
+        """Blocks of the edits and the policy that `origin` names."""
+        ...
+
+    @property
+    def run_id(self) -> str | None:
+        """Id the new run must have (given by whoever asked for the session); None for any."""
+        ...
+
+    @property
+    def stall_s(self) -> float:
+        """How long nothing may move before a waiting answer goes out of turn."""
+        ...
+
+    @property
+    def max_wait_s(self) -> float:
+        """How long an answer waits at most, while anything else moves."""
+        ...
+
+    @property
+    def moves(self) -> int:
+        """Grows whenever a call begins, ends or is released."""
+        ...
+
+    def new_input(self, call: CallView) -> Mapping[str, object]:
+        """Input parts an edit changes: the recorder puts them in place and signs the call again."""
+        ...
+
+    def begin(self, call: CallView) -> Served | Live:
+        """Decide a call before it acts. Never waits; raises `Diverged`."""
+        ...
+
+    def arrive(self, call: CallView, wake: Callable[[], None]) -> bool:
+        """Whether a served answer may be handed over now; if not, `wake` says when to ask again."""
+        ...
+
+    def release(self, call: CallView) -> None:
+        """Nothing moved for too long: let the first that waits go before its turn."""
+        ...
+
+    def end(self, call: CallView, *, output: str | None, status: str) -> None:
+        """A live or served call is over: root of its output if it has one, and its status."""
+        ...
+
+    def spend(self, call: CallView, *, tokens: int, cost_micro_usd: int) -> None:
+        """What a live call reported to have used, for the budgets."""
+        ...
+
+    def finish(self, *, status: str, output: str | None) -> ReplayResult:
+        """The run is over: its status and the root of its output."""
+        ...
