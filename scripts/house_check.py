@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LONGEST = 400
+OWN = "scripts/house_check.py"
 CODE = (".py", ".ts", ".tsx")
 DRAWERS = re.compile(r"(^|/)(utils?|helpers?|common|misc|manager|base)\.(py|ts|tsx)$")
 FREE_OF_LIMITS = re.compile(r"(^|/)(generated|fixtures|runs|node_modules)/")
@@ -28,19 +29,21 @@ def findings(name: str) -> Iterator[str]:
     """What is wrong with one tracked file."""
     if DRAWERS.search(name):
         yield f"{name}: name the concept, not a drawer"
-    if name.endswith("requirements.lock") or name.endswith(".lock"):
-        if "://" in Path(name).read_text():
-            yield f"{name}: a lock file names no host"
-    elif name.endswith("package-lock.json"):
-        if '"resolved": "http' in Path(name).read_text():
-            yield f"{name}: a lock file names no host"
-    elif name.endswith(CODE) and not FREE_OF_LIMITS.search(name) and name != "scripts/house_check.py":
-        lines = Path(name).read_text().splitlines()
-        if len(lines) > LONGEST:
-            yield f"{name}: {len(lines)} lines, at most {LONGEST}"
-        for number, line in enumerate(lines, start=1):
-            if OPEN_ENDS.search(line):
-                yield f"{name}:{number}: an open end or a skipped test"
+    if name.endswith(".lock") and "://" in Path(name).read_text():
+        yield f"{name}: a lock file names no host"
+    if name.endswith("package-lock.json") and '"resolved": "http' in Path(name).read_text():
+        yield f"{name}: a lock file names no host"
+    if name.endswith(CODE) and not FREE_OF_LIMITS.search(name) and name != OWN:
+        yield from code_findings(name, Path(name).read_text().splitlines())
+
+
+def code_findings(name: str, lines: list[str]) -> Iterator[str]:
+    """What is wrong with the lines of one source file."""
+    if len(lines) > LONGEST:
+        yield f"{name}: {len(lines)} lines, at most {LONGEST}"
+    for number, line in enumerate(lines, start=1):
+        if OPEN_ENDS.search(line):
+            yield f"{name}:{number}: an open end or a skipped test"
 
 
 def main() -> int:

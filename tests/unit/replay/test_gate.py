@@ -7,7 +7,7 @@ import random
 import threading
 
 import pytest
-from forkpoint.capture.turns import Ordered, turn, turn_in_thread
+from forkpoint.capture.turns import take_turn, take_turn_async
 from forkpoint.events.kinds import Kind, Verdict
 from forkpoint.replay.gate import Gate
 from forkpoint.replay.interception import CallView, Diverged, Served
@@ -32,7 +32,7 @@ async def handed_over(player: Player, view: CallView) -> object:
     """What the recorder does with a served call."""
     answer = player.session.begin(view)
     assert isinstance(answer, Served)
-    await turn(player.session, view)
+    await take_turn_async(player.session, view)
     player.session.end(view, output=None, status="ok")
     return answer.outcome.output
 
@@ -62,7 +62,7 @@ def test_threads_get_their_answers_in_the_recorded_order():
     def work(view: CallView) -> None:
         answer = player.session.begin(view)
         assert isinstance(answer, Served)
-        turn_in_thread(player.session, view)
+        take_turn(player.session, view)
         got.append(answer.outcome.output)
         player.session.end(view, output=None, status="ok")
 
@@ -97,10 +97,6 @@ async def test_a_task_whose_turn_never_comes_goes_on_after_the_stall():
 
     assert await handed_over(player, views(player)[0]) == 0
     assert "gate_released" in [soft["code"] for soft in player.finish()["soft"]]
-
-
-def test_a_session_is_ordered():
-    assert isinstance(Player(racing(list(range(WAYS))).recording()).session, Ordered)
 
 
 def test_a_halt_wakes_all_that_wait():
