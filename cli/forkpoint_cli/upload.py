@@ -20,6 +20,9 @@ RUNS_A_REQUEST = 10
 """Root fields the service allows in one operation."""
 EVENTS_A_REQUEST = 1_000
 BYTES_A_REQUEST = 2 << 20
+_KNOWN = """
+query ($filter: RunFilter) { runs(first: 200, filter: $filter) { nodes { id status } } }
+"""
 _INGEST = """
 mutation ($input: IngestEventsInput!) {
   ingestEvents(input: $input) { accepted duplicates missing rejected { index code message } }
@@ -69,12 +72,13 @@ async def _upload(
     async with service.connected() as connection:
         for group in _groups(files):
             runs = [read(path) for path in group]
-            created = await _start(connection, runs)
-            fresh = [run for run in runs if run.start.run_id in created]
+            known = await _known(connection, runs)
+            fresh = [run for run in runs if run.start.run_id not in known]
+            await _start(connection, fresh)
             await _ingest(connection, fresh)
             await _finish(connection, fresh)
             for run in runs:
-                totals = totals.plus(run, created=run.start.run_id in created)
+                totals = totals.plus(run, created=run.start.run_id not in known)
                 advance()
     return totals
 
@@ -94,8 +98,15 @@ def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
         yield group
 
 
-async def _start(connection: Connection, runs: Sequence[ImportedRun]) -> set[str]:
-    """Open the runs; gives the ids of those that have to be sent: new, or cut short before."""
+async def _known(connection: Connection, runs: Sequence[ImportedRun]) -> set[str]:
+    """Ids of those that are there and whole, whoever imported them under whatever key."""
+    answer = await connection.ask(_KNOWN, filter={"ids": [run.start.run_id for run in runs]})
+    nodes = cast("Mapping[str, Sequence[Fields]]", answer["runs"])["nodes"]
+    return {str(node["id"]) for node in nodes if node["status"] != "RUNNING"}
+
+
+async def _start(connection: Connection, runs: Sequence[ImportedRun]) -> None:
+    """Open the runs and store their blocks; one that was cut short before is opened again."""
     inputs = [
         {
             "record": to_builtins(run.start),
@@ -103,16 +114,8 @@ async def _start(connection: Connection, runs: Sequence[ImportedRun]) -> set[str
         }
         for run in runs
     ]
-    answers = await _each(
-        connection, "startRun", "StartRunInput", inputs, "created missing run { id status }"
-    )
-    wanted: set[str] = set()
-    for answer in answers:
+    for answer in await _each(connection, "startRun", "StartRunInput", inputs, "missing"):
         _refuse_missing(answer)
-        run = cast("Fields", answer["run"])
-        if answer["created"] or run["status"] == "RUNNING":
-            wanted.add(str(run["id"]))
-    return wanted
 
 
 async def _ingest(connection: Connection, runs: Sequence[ImportedRun]) -> None:

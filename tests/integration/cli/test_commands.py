@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 from click.testing import CliRunner, Result
 from forkpoint_cli.errors import CliError
+from forkpoint_cli.importers.agentdojo import run_id_of
 from forkpoint_cli.main import forkpoint
 
 RUNS = Path(__file__).parents[3] / "examples/agentdojo/runs"
@@ -49,24 +50,31 @@ def terminal(server: str, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
 
 @pytest.fixture(scope="module")
 def ids(terminal: Terminal) -> dict[Path, str]:
-    """Two imported runs by their file."""
-    found: dict[Path, str] = {}
+    """Two imported runs by their file; other tests may have filled the same service."""
     for path in (ATTACKED, CLEAN):
         assert terminal.run("import", "agentdojo", path).exit_code == 0
-        tag = "attack:none" if path == CLEAN else "attack:important_instructions"
-        page = cast("dict[str, list[dict[str, str]]]", terminal.json("runs", "list", "--tag", tag))
-        found[path] = page["nodes"][0]["id"]
-    return found
+    return {path: run_id_of(path.read_bytes()) for path in (ATTACKED, CLEAN)}
 
 
 def test_an_import_says_what_came_and_a_second_one_changes_nothing(terminal: Terminal):
     other = RUNS / "gpt-4o-mini-2024-07-18-progent/banking/user_task_3/none/none.json"
 
-    first = terminal.json("import", "agentdojo", other)
+    first = cast("dict[str, int]", terminal.json("import", "agentdojo", other))
     second = terminal.json("import", "agentdojo", other.parent / "*.json")
 
-    assert first == {"runs": 1, "steps": 7, "errors": 0, "known": 0}
+    assert {**first, "known": 0} == {"runs": 1, "steps": 7, "errors": 0, "known": 0}
     assert second == {"runs": 1, "steps": 7, "errors": 0, "known": 1}
+
+
+def test_a_run_imported_under_another_redaction_key_is_known(
+    terminal: Terminal, ids: dict[Path, str], tmp_path: Path
+):
+    del ids
+    stranger = Terminal(terminal.environment["FORKPOINT_URL"], tmp_path)
+
+    again = cast("dict[str, int]", stranger.json("import", "agentdojo", CLEAN))
+
+    assert again["known"] == 1
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(terminal: Terminal, ids: dict[Path, str]):
@@ -153,13 +161,12 @@ def test_recorded_text_cannot_steer_the_terminal(terminal: Terminal, tmp_path: P
     for message in log["messages"]:
         if message["role"] == "tool":
             message["tool_call"]["function"] = HOSTILE
-    (tmp_path / "hostile.json").write_text(json.dumps(log))
-    assert terminal.run("import", "agentdojo", tmp_path / "hostile.json").exit_code == 0
+    path = tmp_path / "hostile.json"
+    path.write_text(json.dumps(log))
+    assert terminal.run("import", "agentdojo", path).exit_code == 0
+    run = run_id_of(path.read_bytes())
 
-    page = cast("dict[str, list[dict[str, str]]]", terminal.json("runs", "list"))
-    run = next(run["id"] for run in page["nodes"] if "evil" in run["name"])
-
-    for words in (["runs", "list"], ["runs", "show", run], ["runs", "tail", run]):
+    for words in (["runs", "list", "--text", "evil"], ["runs", "show", run], ["runs", "tail", run]):
         assert not FORBIDDEN.search(terminal.run(*words).stdout), words
     assert not FORBIDDEN.search(terminal.run("runs", "show", run, "--json").stdout)
     assert not FORBIDDEN.search(terminal.run("runs", "export", run).stdout.replace("\r\n", ""))
