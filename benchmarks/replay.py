@@ -12,10 +12,10 @@ from time import perf_counter
 
 import forkpoint
 from forkpoint.bundle import read_bundle, write_bundle
-from forkpoint.capture.interception import CallView, Served
 from forkpoint.events.kinds import Kind
 from forkpoint.events.model import StepStarted
 from forkpoint.replay.identity import scope_of
+from forkpoint.replay.interception import CallView, Served
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session
 from forkpoint.replay.spec import read_spec
