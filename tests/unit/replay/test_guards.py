@@ -221,7 +221,7 @@ def test_two_guards_at_once_are_refused():
 def test_an_isolated_child_reaches_nothing_even_from_c(server):
     listening, (host, port) = server
     words = isolation()
-    if words is None:  # this system gives no network namespaces: the guard in Python is all there is
+    if words is None:  # no network namespaces here: the guard in Python is all there is
         return
     program = (
         "import socket\n"
