@@ -8,6 +8,7 @@ from typing import cast
 import click
 from rich.text import Text
 
+from forkpoint_cli.commands.delete import delete
 from forkpoint_cli.commands.export import export
 from forkpoint_cli.commands.tail import tail
 from forkpoint_cli.figures import count, duration, moment, money
@@ -56,6 +57,7 @@ def runs() -> None:
 
 runs.add_command(tail)
 runs.add_command(export)
+runs.add_command(delete)
 
 
 @runs.command(name="list")
