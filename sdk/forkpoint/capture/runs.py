@@ -161,8 +161,8 @@ class Run:
 
     def attach(self, name: str, data: bytes | Path, *, media_type: str | None) -> None:
         """Hang a file on the run."""
-        content = data if isinstance(data, bytes) else _read(data)
-        payload = taken(content) if len(content) <= MEDIA_LIMIT else Withheld("too_large")
+        size = len(data) if isinstance(data, bytes) else data.stat().st_size
+        payload = _file(data) if size <= MEDIA_LIMIT else Withheld("too_large", size)
         self.submit(
             Noted(
                 name="file",
@@ -203,10 +203,12 @@ class Run:
         self.recorder.drain()
 
 
-def _read(path: Path) -> bytes:
-    """At most one byte more than is kept: a larger file need not be read to be withheld."""
-    with path.open("rb") as file:
-        return file.read(MEDIA_LIMIT + 1)
+def _file(data: bytes | Path) -> Payload:
+    """The snapshot of a file; one that grows while it is read is withheld."""
+    if isinstance(data, Path):
+        with data.open("rb") as file:
+            data = file.read(MEDIA_LIMIT + 1)
+    return taken(data) if len(data) <= MEDIA_LIMIT else Withheld("too_large", len(data))
 
 
 class RunContext:
