@@ -66,6 +66,8 @@ class Settings:
     """Bytes of snapshots that may wait in memory; beyond, payloads are withheld."""
     spool_bytes: int = field(default=256 * _MiB, metadata={"env": "FORKPOINT_SPOOL_BYTES"})
     """Bytes the spool may take on disk."""
+    file_bytes: int = field(default=128 * _MiB, metadata={"env": "FORKPOINT_FILE_BYTES"})
+    """Bytes of one attached file; a larger one is withheld."""
     flush_s: float = field(default=2.0, metadata={"env": "FORKPOINT_FLUSH_S"})
     """Seconds the end of the process may wait for the recording to be written and sent."""
     redaction: Redaction = Redaction()

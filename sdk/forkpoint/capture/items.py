@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from forkpoint.capture.held import Held, HeldBytes, HeldFile
 from forkpoint.events.kinds import Effect, Kind, RunStatus
 from forkpoint.events.model import Origin, StepEnded
 
@@ -134,7 +135,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     strand: str | None = None
     role: str | None = None
-    payload: Payload | None = None
+    payload: Payload | Held | None = None
     media_type: str | None = None
 
 
@@ -170,10 +171,17 @@ def without_payload(item: Item, reason: str) -> Item:
         return without_payload(over, reason)
     if isinstance(item, Noted):
         return msgspec.structs.replace(
-            item, size=0, payload=item.payload and _withheld(item.payload, reason)
+            item, size=0, payload=item.payload and _withheld_file(item.payload, reason)
         )
     return item
 
 
 def _withheld(payload: Payload, reason: str) -> Withheld:
     return Withheld(reason, len(payload)) if isinstance(payload, bytes) else payload
+
+
+def _withheld_file(payload: Payload | Held, reason: str) -> Payload:
+    if isinstance(payload, HeldFile | HeldBytes):
+        payload.close()
+        return Withheld(reason, payload.size)
+    return _withheld(payload, reason)

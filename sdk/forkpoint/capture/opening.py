@@ -176,10 +176,14 @@ def strand(name: str, *, key: object = None) -> Generator[None, None, None]:
 def attach(
     name: str, content: bytes | str | os.PathLike[str], *, media_type: str | None = None
 ) -> None:
-    """Hang a file on the current run: bytes, or a path. Larger than 16 MiB: withheld."""
+    """Hang a file on the current step, or on the run outside of any: bytes, or a path.
+
+    A file is read in the background; one over `FORKPOINT_FILE_BYTES`, or one that is written to
+    before it was read, is withheld with its size. Raises `OSError` for a path that is no file.
+    """
     frame = current.get()
     if frame is None or frame.run.over:
         process.outside()
         return
     data = content if isinstance(content, bytes) else Path(content)
-    frame.run.attach(name, data, media_type=media_type)
+    frame.run.attach(name, data, step=frame.step, media_type=media_type)

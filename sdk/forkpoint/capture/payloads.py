@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+import msgspec
 import orjson
 
+from forkpoint.capture.files import store_file
+from forkpoint.capture.held import FileChanged, Held
 from forkpoint.capture.items import Payload, Withheld
 from forkpoint.content.blocks import Digest, Value, digest_text
 from forkpoint.content.cache import CellCache
@@ -92,6 +95,23 @@ class Payloads:
         except (ContentError, RedactionError) as error:
             return [withheld(role, Withheld(_reason(error), len(payload)))]
         return refs
+
+    def file(self, role: str, held: Held) -> ArtifactRef:
+        """Encode an attached file, a chunk in memory at a time."""
+        try:
+            if self._redactor is None:
+                raise RedactionError("there is no redaction key", code="key_missing")
+            root, size, masked = store_file(held, self._redactor, self._sink)
+        except FileChanged:
+            return withheld(role, Withheld("changed", held.size))
+        except (ContentError, RedactionError) as error:
+            return withheld(role, Withheld(_reason(error), held.size))
+        finally:
+            held.close()
+        ref = ArtifactRef(role=role, root=digest_text(root), size=size)
+        if masked:
+            return ref
+        return msgspec.structs.replace(ref, state=ArtifactState.AT_RISK, reason="limit_size")
 
     def redacted(self, payload: bytes) -> object:
         """The masked value of a snapshot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import threading
 from collections.abc import Mapping
 from contextvars import Token
@@ -12,6 +13,8 @@ from types import TracebackType
 import orjson
 
 from forkpoint.capture.failures import class_name, describe, is_cancellation
+from forkpoint.capture.files import hold
+from forkpoint.capture.held import HeldBytes
 from forkpoint.capture.items import (
     Item,
     Noted,
@@ -20,8 +23,6 @@ from forkpoint.capture.items import (
     RunOver,
     StepBegun,
     StepOver,
-    Withheld,
-    payload_bytes,
 )
 from forkpoint.capture.payloads import Payloads
 from forkpoint.capture.recorder import Recorder
@@ -34,8 +35,6 @@ from forkpoint.events.kinds import RunStatus
 from forkpoint.replay.identity import ROOT_STRAND
 from forkpoint.replay.interception import Interceptor, ReplayResult
 
-MEDIA_LIMIT = 16 << 20
-"""Bytes of an attached file; a larger one is withheld."""
 _FORK_DIGIT = 64
 _MOST_FORKS = _FORK_DIGIT - 1
 
@@ -159,18 +158,20 @@ class Run:
         """Whether the beginning of this step was lost, so that its end must not be written."""
         return over.key in self._lost_steps
 
-    def attach(self, name: str, data: bytes | Path, *, media_type: str | None) -> None:
-        """Hang a file on the run."""
-        size = len(data) if isinstance(data, bytes) else data.stat().st_size
-        payload = _file(data) if size <= MEDIA_LIMIT else Withheld("too_large", size)
+    def attach(
+        self, name: str, data: bytes | Path, *, step: str | None, media_type: str | None
+    ) -> None:
+        """Hang a file on an open step, or on the run where none is open."""
+        held = hold(data, most=self.recorder.settings.file_bytes)
         self.submit(
             Noted(
                 name="file",
                 time_ns=time_ns(),
-                size=payload_bytes(payload),
+                size=held.size if isinstance(held, HeldBytes) else 0,
+                key=step,
                 role=f"file.{name}",
-                payload=payload,
-                media_type=media_type,
+                payload=held,
+                media_type=media_type or mimetypes.guess_type(name)[0],
             )
         )
 
@@ -201,14 +202,6 @@ class Run:
         if self._report is not None:
             self._report.write_bytes(orjson.dumps(self.result.report))
         self.recorder.drain()
-
-
-def _file(data: bytes | Path) -> Payload:
-    """The snapshot of a file; one that grows while it is read is withheld."""
-    if isinstance(data, Path):
-        with data.open("rb") as file:
-            data = file.read(MEDIA_LIMIT + 1)
-    return taken(data) if len(data) <= MEDIA_LIMIT else Withheld("too_large", len(data))
 
 
 class RunContext:

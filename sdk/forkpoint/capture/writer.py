@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from forkpoint.capture.held import Held
 from forkpoint.capture.items import (
     Attempted,
     Item,
@@ -21,8 +22,9 @@ from forkpoint.capture.items import (
     RunOver,
     StepBegun,
     StepOver,
+    Withheld,
 )
-from forkpoint.capture.payloads import Payloads, Stored, roots_of
+from forkpoint.capture.payloads import Payloads, Stored, roots_of, withheld
 from forkpoint.capture.spool import Sink
 from forkpoint.capture.streaming import chunks_value
 from forkpoint.content.blocks import Digest, digest_text
@@ -44,6 +46,8 @@ from forkpoint.redact.engine import Redactor
 from forkpoint.replay.interception import ReplayResult
 
 SDK = "forkpoint-python/0.1.0"
+FILE_SPOOLED = 1.5
+"""Bytes of the spool that a byte of a file may take: base64, references, records."""
 _NAME = 256
 """Characters of any name in an event."""
 
@@ -223,7 +227,7 @@ class RunWriter:
         """Write a fact about the run."""
         refs: tuple[ArtifactRef, ...] = ()
         if noted.role is not None and noted.payload is not None:
-            ref, _ = self.payloads.reference(noted.role, noted.payload, strand=noted.strand or "")
+            ref = self._noted(noted.role, noted.payload, strand=noted.strand or "")
             refs = (msgspec.structs.replace(ref, media_type=noted.media_type),)
         self.sink.event(
             Note(
@@ -237,6 +241,13 @@ class RunWriter:
                 artifacts=refs,
             )
         )
+
+    def _noted(self, role: str, payload: Payload | Held, *, strand: str) -> ArtifactRef:
+        if isinstance(payload, bytes | Withheld):
+            return self.payloads.reference(role, payload, strand=strand)[0]
+        if payload.size * FILE_SPOOLED > self.sink.room():
+            return withheld(role, Withheld("overload", payload.size))
+        return self.payloads.file(role, payload)
 
     def gap(self, *, count: int, reason: str, time_ns: int) -> None:
         """Write that events of this writer were lost before they got a number."""

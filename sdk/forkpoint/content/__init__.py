@@ -29,7 +29,7 @@ from forkpoint.content.errors import (
     NotEncodable,
     UnsupportedFormat,
 )
-from forkpoint.content.growing import ListEncoder, TextEncoder
+from forkpoint.content.growing import BytesEncoder, ListEncoder, TextEncoder
 from forkpoint.content.limits import BODY_BYTES, LIMITS, Limits
 from forkpoint.content.parts import Kind
 from forkpoint.content.rewrite import rewrite
@@ -46,6 +46,7 @@ __all__ = [
     "LIMITS",
     "REFERENCE",
     "BlockStore",
+    "BytesEncoder",
     "CellCache",
     "ContentError",
     "CorruptBlock",

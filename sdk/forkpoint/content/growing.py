@@ -1,16 +1,17 @@
-"""Values that grow: a list or a text encoded as it comes, with a root at every moment."""
+"""Values that grow: a list, a text or bytes encoded as they come, with a root at every moment."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 
-from forkpoint.content.blocks import Digest, Sink, Value
+from forkpoint.content.blocks import Digest, Sink, Value, counted_reference
 from forkpoint.content.chunking import CHUNK_WEIGHT
 from forkpoint.content.chunking import Sequence as Chunked
 from forkpoint.content.encode import Writer, chunk_sink
 from forkpoint.content.errors import LimitExceeded
 from forkpoint.content.limits import LIMITS, Limits
-from forkpoint.content.lines import TEXT_BYTES, Lines
+from forkpoint.content.lines import PIECE_BYTES, TEXT_BYTES, Lines
 
 
 class ListEncoder:
@@ -106,3 +107,50 @@ class TextEncoder:
         lines = self._lines.copy(chunk_sink(self._writer, sequence))
         lines.finish()
         return self._writer.put(sequence.body(b"s"))
+
+
+class BytesEncoder:
+    """Bytes encoded as they stream; `root()` is what `encode` of all of them would return.
+
+    Holds less than one piece (12,288 bytes) and a few cells per level, whatever their number.
+    """
+
+    __slots__ = ("_count", "_limit", "_rest", "_sequence", "_writer")
+
+    def __init__(self, sink: Sink, limits: Limits = LIMITS) -> None:
+        self._writer = Writer(sink, limits)
+        self._sequence = Chunked(self._writer.put, unit=CHUNK_WEIGHT)
+        self._rest = b""
+        self._count = 0
+        self._limit = limits.string_bytes
+
+    def __len__(self) -> int:
+        return self._count
+
+    def write(self, data: bytes) -> None:
+        """Append bytes. Raises `LimitExceeded` beyond `limits.string_bytes` in all."""
+        self._count += len(data)
+        if self._count > self._limit:
+            raise LimitExceeded("string_bytes", self._limit)
+        self._writer.renew()
+        self._rest += data
+        # The last piece stays open: bytes of one piece at most are a plain string.
+        whole = (len(self._rest) - 1) // PIECE_BYTES * PIECE_BYTES
+        if whole > 0:
+            for start in range(0, whole, PIECE_BYTES):
+                _push_piece(self._writer, self._sequence, self._rest[start : start + PIECE_BYTES])
+            self._rest = self._rest[whole:]
+
+    def root(self) -> Digest:
+        """The digest of the bytes as they are now; their last blocks go to the sink."""
+        self._writer.renew()
+        if self._count <= PIECE_BYTES:
+            return self._writer.put(self._writer.bytes_body(self._rest))
+        sequence = self._sequence.copy()
+        _push_piece(self._writer, sequence, self._rest)
+        return self._writer.put(sequence.body(b"y"))
+
+
+def _push_piece(writer: Writer, sequence: Chunked, piece: bytes) -> None:
+    digest = writer.put(b'"~b%s"' % b64encode(piece))
+    sequence.push(counted_reference(digest, len(piece)), len(piece))

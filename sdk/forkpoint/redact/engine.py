@@ -15,6 +15,7 @@ from forkpoint.redact.known import KnownValues
 from forkpoint.redact.leaves import Leaves
 from forkpoint.redact.names import KeyClass, Names
 from forkpoint.redact.nested import rewrite_json
+from forkpoint.redact.raw import RawMask
 from forkpoint.redact.ruleset import DEPTH, LEAVES, NESTED_JSON, Ruleset
 from forkpoint.redact.tokens import TokenKey
 
@@ -47,6 +48,14 @@ class Redactor:
         """
         return _Walk(self._leaves, self._names).value(value, key, DEPTH)
 
+    def raw(self) -> RawMask:
+        """What masks the known values in one stream of bytes, e.g. of a file."""
+        return self._leaves.raw()
+
+    def may_hide(self, text: str) -> bool:
+        """Whether names in a text may speak for secrets that only reading it whole would find."""
+        return self._names.might_hold(text)
+
 
 class _Walk:
     """One pass over one value, with its budget of leaves."""
@@ -71,8 +80,13 @@ class _Walk:
         if isinstance(value, int | float):
             return self._leaves.number(value, self._kind(key))
         if isinstance(value, bytes | bytearray):
-            return self._leaves.raw(bytes(value))
+            return self._bytes(bytes(value))
         return value
+
+    def _bytes(self, value: bytes) -> bytes:
+        mask = self._leaves.raw()
+        masked = mask.feed(value) + mask.finish()
+        return value if masked == value else masked
 
     def _text(self, text: str, key: str | None, level: int = 0) -> str:
         self._spend()

@@ -28,7 +28,7 @@ _OWN_KEYS = frozenset({"FORKPOINT_TOKEN", "FORKPOINT_REDACT_KEY"})
 class KnownValues:
     """A set of known values and the automaton that finds them; grows by replacing it."""
 
-    __slots__ = ("_automaton", "_owner", "values")
+    __slots__ = ("_automaton", "_owner", "_raw", "_raw_owner", "longest", "values")
 
     def __init__(self, values: Iterable[str]) -> None:
         self.values = tuple(dict.fromkeys(value for value in values if is_known_value(value)))[
@@ -39,12 +39,21 @@ class KnownValues:
             for form in forms(value):
                 owner.setdefault(form, value)
         self._owner = list(owner.values())
-        self._automaton = (
-            AhoCorasick(list(owner), matchkind=MatchKind.LeftmostLongest) if owner else None
-        )
+        self._automaton = _automaton(owner)
+        raw = {text: value for form, value in owner.items() for text in _raw_forms(form)}
+        self._raw_owner = list(raw.values())
+        self._raw = self._automaton if list(raw) == list(owner) else _automaton(raw)
+        self.longest = max(map(len, raw), default=0)
+        """Bytes of the longest form in raw bytes."""
 
     def __bool__(self) -> bool:
         return self._automaton is not None
+
+    def find_raw(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """As `find`, in bytes that were decoded as Latin-1: a character for each byte."""
+        if self._raw is not None:
+            for index, start, end in self._raw.find_matches_as_indexes(text):
+                yield start, end, self._raw_owner[index]
 
     def find(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Start, end and value of every known value in a text, leftmost and longest first."""
@@ -56,6 +65,19 @@ class KnownValues:
             found = self._automaton.find_matches_as_indexes(_SURROGATE.sub("\ufffd", text))
         for index, start, end in found:
             yield start, end, self._owner[index]
+
+
+def _automaton(forms_of: Mapping[str, str]) -> AhoCorasick | None:
+    if not forms_of:
+        return None
+    return AhoCorasick(list(forms_of), matchkind=MatchKind.LeftmostLongest)
+
+
+def _raw_forms(form: str) -> Iterator[str]:
+    """A form as it looks in bytes read as Latin-1: its UTF-8, and itself where Latin-1 has it."""
+    yield form.encode().decode("latin-1")
+    if not form.isascii() and all(ord(each) < 256 for each in form):
+        yield form
 
 
 def is_known_value(value: str) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from forkpoint.redact.known import KnownValues
 from forkpoint.redact.names import KeyClass, Names, is_placeholder, looks_secret
+from forkpoint.redact.raw import RawMask
 from forkpoint.redact.tokens import CONSTANT, TokenKey, find_tokens, is_token
 
 SHORTEST_PIECE = 4
@@ -63,16 +64,9 @@ class Leaves:
             return self._key.token(str(value))
         return value
 
-    def raw(self, value: bytes) -> bytes:
-        """Bytes, searched for known values only."""
-        if not self._known:
-            return value
-        try:
-            text, codec = value.decode(), "utf-8"
-        except UnicodeDecodeError:
-            text, codec = value.decode("latin-1"), "latin-1"
-        masked = self._without_known(text)
-        return value if masked is text else masked.encode(codec)
+    def raw(self) -> RawMask:
+        """What masks the known values of one stream of bytes."""
+        return RawMask(self._known, self._key)
 
     def may_be_nested(self, text: str) -> bool:
         """Whether a string may be JSON in which something can be found."""

@@ -12,7 +12,7 @@ from subprocess import run
 import pytest
 import urllib3
 
-SIZE = 15 << 20
+SIZE = 40 << 20
 PROGRAM = """
 import sys, forkpoint
 forkpoint.init()
@@ -31,7 +31,7 @@ def attached(server: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     folder = tmp_path_factory.mktemp("files")
     (folder / "random.bin").write_bytes(os.urandom(SIZE))
     with (folder / "large.bin").open("wb") as file:
-        file.truncate(17 << 20)
+        file.truncate(129 << 20)
     environment = {**os.environ, "FORKPOINT_URL": server, "FORKPOINT_DATA": str(folder / "data")}
     command = [sys.executable, "-c", PROGRAM, folder / "random.bin", folder / "large.bin"]
     done = run(command, env=environment, check=True, capture_output=True, text=True)
@@ -63,4 +63,4 @@ def test_a_file_too_large_is_withheld_with_its_size(server: str, attached: tuple
     found = artifacts(server, attached[1])["file.large.bin"]
 
     assert (found["state"], found["reason"]) == ("WITHHELD", "too_large")
-    assert int(found["size"]) == 17 << 20
+    assert int(found["size"]) == 129 << 20
