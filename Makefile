@@ -49,8 +49,7 @@ up: .stamps/python .stamps/cockpit ## the whole service in one process tree
 test: test-python test-cockpit ## everything, browser tests included
 
 test-python: .stamps/python .stamps/cockpit
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -q --ignore tests/e2e/cockpit
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -q tests/e2e/cockpit
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -q
 
 test-cockpit: .stamps/node
 	@cd cockpit && PATH="$(CURDIR)/.tools/bin:$$PATH" npm test --silent

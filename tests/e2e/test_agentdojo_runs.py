@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import forkpoint
@@ -16,6 +14,7 @@ from forkpoint.capture.replaying import Replay
 from forkpoint.events.kinds import Kind, Verdict
 from forkpoint.events.model import StepEnded, StepStarted
 from forkpoint.replay.recording import Recording
+from forkpoint.testing.service import recording_into
 from forkpoint_cli.client import Service
 from forkpoint_cli.recordings import Recorded as Downloaded
 from forkpoint_cli.recordings import download
@@ -54,7 +53,12 @@ class Replayed:
 def recorded_runs(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Done]]:
     """All 74, recorded over the `openai` client into the service."""
     data = tmp_path_factory.mktemp("agent")
-    with recording_into(server, data), serving(make_app()) as url, client_of(url) as client:
+    with (
+        recording_into(server, data=data),
+        serving(make_app()) as url,
+        client_of(url) as client,
+    ):
+        forkpoint.instrument()
         made = [
             run_once(name, client, stream=index % 2 == 1) for index, name in enumerate(executable())
         ]
@@ -109,16 +113,6 @@ def replays(
 
 def client_of(base_url: str) -> openai.OpenAI:
     return openai.OpenAI(base_url=base_url, api_key="local", max_retries=0)
-
-
-@contextmanager
-def recording_into(url: str, data: Path) -> Generator[None]:
-    forkpoint.init(url=url, data=data)
-    forkpoint.instrument()
-    try:
-        yield
-    finally:
-        forkpoint.init(disabled=True)
 
 
 def run_once(name: str, client: openai.OpenAI, *, stream: bool) -> Done:

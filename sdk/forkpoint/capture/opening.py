@@ -42,7 +42,7 @@ class Opened:
         self._replay: replaying.Replay | None = None
 
     def __enter__(self) -> RunHandle:
-        if process.settings().disabled:
+        if process.disabled():
             return Unrecorded(dict(self._attributes))
         spawn.follow_loop()
         frame = current.get()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from time import time_ns
 
 from forkpoint.capture import spawn
@@ -33,6 +35,11 @@ def settings() -> Settings:
     return _settings
 
 
+def disabled() -> bool:
+    """Whether nothing is recorded; a recorder put in place counts more than the settings."""
+    return (settings() if _recorder is None else _recorder.settings).disabled
+
+
 def configure(given: Settings) -> None:
     """Use these settings for the runs to come."""
     global _settings
@@ -48,6 +55,20 @@ def recorder() -> Recorder:
             _recorder = assembled(settings())
         _hook()
     return _recorder
+
+
+@contextmanager
+def configured(given: Settings) -> Generator[None]:
+    """Record by these settings in this block; what was in place before goes on after it."""
+    global _settings
+    before, own = install(None), _settings
+    _settings = given
+    try:
+        yield
+    finally:
+        close()
+        _settings = own
+        install(before)
 
 
 def install(given: Recorder | None) -> Recorder | None:

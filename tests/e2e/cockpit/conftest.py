@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import forkpoint
 import pytest
+from forkpoint.testing.service import recording_into
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 ROOT = Path(__file__).parents[3]
@@ -124,15 +125,14 @@ class Recorded:
     name: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def recording(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The recorder of this process writes into the server; its base URL."""
-    forkpoint.init(url=server, data=tmp_path_factory.mktemp("agent"))
-    yield server
-    forkpoint.init(disabled=True)
+    with recording_into(server, data=tmp_path_factory.mktemp("agent")):
+        yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def failing(recording: str) -> Recorded:
     """Eight steps; the sixth raises."""
 
