@@ -22,6 +22,8 @@ class Opened:
 
     recorded: Recorded
     path: Path | None = None
+    policy: Mapping[str, object] | None = None
+    """The policy its bundle brings for replays that are given none."""
 
     def key_at(self, place: str) -> str:
         """The call key of a place: a key as it is, or the key of a step number."""
@@ -63,4 +65,5 @@ def open_bundle(path: Path) -> Opened:
             events=bundle.events,
             blocks=dict(bundle.blocks.items()),
         )
-    return Opened(recorded=recorded, path=path.absolute())
+        policy = bundle.policy
+    return Opened(recorded=recorded, path=path.absolute(), policy=policy)

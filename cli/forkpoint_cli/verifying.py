@@ -1,16 +1,20 @@
-"""A replay without a program: every recorded payload is rebuilt and has the digest it should have.
+"""A replay without a program: the recording is taken apart and made again, and must come out equal.
 
-This proves that the recording is whole, not that the program would do the same again; the report
-says so (`code not executed`).
+Every event is there once and in order, every payload is rebuilt from its blocks and has the digest
+it should have, and every signature follows from the inputs it was made of. This proves that the
+recording is whole, not that the program would do the same again: the report says `code not
+executed`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forkpoint.content import ContentError, digest_from_text, verify
+from forkpoint.content import ContentError, digest_from_text, digest_text, verify
+from forkpoint.content.signature import signature
 from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import ArtifactRef, Gap, StepAttempt, StepStarted
+from forkpoint.replay.recording import Recording
 
 from forkpoint_cli.recordings import Recorded
 from forkpoint_cli.sources import Opened
@@ -19,8 +23,12 @@ NOTE = "code not executed"
 
 
 def verify_recording(opened: Opened) -> dict[str, object]:
-    """A `forkpoint.divergence/1` report: identical, or diverged at the first damaged step."""
+    """A `forkpoint.divergence/1` report: identical, or no verdict and the first damaged step.
+
+    Raises `ReplayError` for a recording no replay accepts: `recording_incomplete`, `not_clean`, ...
+    """
     recorded = opened.recorded
+    Recording.load(recorded.start, recorded.end, recorded.events, opened.get)
     steps = {
         event.step_id: (seq, event.key)
         for seq, event in recorded.events
@@ -35,9 +43,26 @@ def verify_recording(opened: Opened) -> dict[str, object]:
             verify(digest_from_text(ref.root), opened.get)
         except ContentError as error:
             seq, key = steps.get(step or "", (None, None))
-            failed = {"key": key, "sequence": seq, "sourceKey": key, "reason": "integrity_failed"}
-            return {**_report(None, len(steps)), "failedStep": failed, "message": error.message}
+            return _failed(len(steps), seq, key, error.message)
+    for seq, event in recorded.events:
+        if isinstance(event, StepStarted) and not _signed(event):
+            message = "its signature is not that of its inputs"
+            return _failed(len(steps), seq, event.key, message)
     return {**_report("identical", len(steps)), "payloads": len(checked)}
+
+
+def _signed(step: StepStarted) -> bool:
+    """Whether a signature follows from the inputs; one whose inputs are withheld cannot be told."""
+    parts = {ref.role[6:]: ref.root for ref in step.artifacts if ref.role.startswith("input.")}
+    roots = {part: digest_from_text(root) for part, root in parts.items() if root is not None}
+    if step.signature is None or len(roots) < len(parts):
+        return True
+    return digest_text(signature(step.kind, step.name, roots)) == step.signature
+
+
+def _failed(steps: int, seq: int | None, key: str | None, message: str) -> dict[str, object]:
+    failed = {"key": key, "sequence": seq, "sourceKey": key, "reason": "integrity_failed"}
+    return {**_report(None, steps), "failedStep": failed, "message": message}
 
 
 def _report(verdict: str | None, steps: int) -> dict[str, object]:

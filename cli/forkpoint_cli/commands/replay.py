@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
+from forkpoint.bundle.signing import check_signature, read_public
 from rich.text import Text
 
 from forkpoint_cli.forks import MODES, read_edits, read_policy_file, with_mode
@@ -29,6 +30,12 @@ from forkpoint_cli.verifying import verify_recording
 )
 @click.option("--at", multiple=True, help="Step to fork at: a number or a call key.")
 @click.option("--edit", "edits", multiple=True, help="What is different there: output=@f.json, ...")
+@click.option(
+    "--key",
+    "key_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Public key by which BUNDLE must be signed.",
+)
 @click.option("--allow-writes", is_flag=True, help="Live calls of writing tools may happen.")
 @json_option
 @pass_session
@@ -40,6 +47,7 @@ def replay(
     policy_file: Path | None,
     at: tuple[str, ...],
     edits: tuple[str, ...],
+    key_file: Path | None,
     allow_writes: bool,
     as_json: bool,
 ) -> None:
@@ -48,7 +56,10 @@ def replay(
     With --at and --edit the replay is a fork. Exit status: 0 identical or forked, 1 diverged,
     2 trouble, 125 not comparable.
     """
-    policy = read_policy_file(policy_file) if policy_file else None
+    if key_file is not None:
+        check_signature(Path(source), read_public(key_file))
+    opened = open_source(session, source)
+    policy = read_policy_file(policy_file) if policy_file else opened.policy
     asked = Asked(
         policy=with_mode(policy, mode) if mode else policy,
         edits=tuple(read_edits(at, edits)),
@@ -56,7 +67,6 @@ def replay(
         grants=("replay:effects",) if allow_writes else (),
         stdout=sys.stderr if as_json else None,
     )
-    opened = open_source(session, source)
     if not command:
         _print(session, verify_recording(opened), as_json=as_json)
         return

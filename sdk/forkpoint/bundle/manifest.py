@@ -31,6 +31,8 @@ LINE_LIMIT = 1 << 20
 """Bytes of one event."""
 JSON_LIMIT = 16 << 20
 """Bytes of every other JSON text."""
+VALUES_LIMIT = 400_000
+"""Values in it: a text of `{},{},...` takes twenty times its size once it is parsed."""
 _FILE_NAME = re.compile(r"files/[A-Za-z0-9_][A-Za-z0-9_.\- ]{0,199}\Z")
 
 
@@ -103,8 +105,11 @@ def read_json(view: memoryview, name: str) -> object:
     """Parsed JSON of a member, within the limits of size and depth."""
     if len(view) > JSON_LIMIT:
         raise refused(f"`{name}` is larger than {JSON_LIMIT} bytes")
+    text = bytes(view)
+    if sum(map(text.count, (b",", b"[", b"{"))) > VALUES_LIMIT:
+        raise refused(f"`{name}` holds more than {VALUES_LIMIT} values")
     try:
-        value: object = orjson.loads(view)
+        value: object = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise refused(f"`{name}` is not JSON") from None
     check_depth(value, name)
