@@ -26,11 +26,14 @@ from forkpoint_server.endpoints.doorway import Doorway
 from forkpoint_server.endpoints.events import post_events
 from forkpoint_server.endpoints.graphql import post_graphql
 from forkpoint_server.endpoints.health import healthz, metrics, readyz
+from forkpoint_server.endpoints.otlp import export, no_metrics
 from forkpoint_server.endpoints.requests import answering_refusals, error_response
 from forkpoint_server.endpoints.socket import SubscriptionSocket
 from forkpoint_server.errors import BadRequest, NotFound, ServerError
 from forkpoint_server.graphql.context import Services
 from forkpoint_server.graphql.schema import schema
+from forkpoint_server.ingestion.otlp.decode import Signal
+from forkpoint_server.ingestion.otlp.intake import OtlpIntake
 from forkpoint_server.jobs.wake import Waker
 from forkpoint_server.live.listen import Listener
 from forkpoint_server.live.publish import Publisher, publisher_for
@@ -82,6 +85,7 @@ def make_services(
         comparisons=Comparisons(database, blobs),
         clock=time.time_ns,
         steady=time.monotonic,
+        otlp=OtlpIntake(database, settings.otlp, clock=time.time_ns, steady=time.monotonic),
         event_rate=Rate(per_second=limits.events_per_second, burst=limits.events_per_second * 5),
     )
 
@@ -90,6 +94,9 @@ def _routes(settings: Settings, cockpit: Cockpit) -> list[BaseRoute]:
     api = [
         Route("/graphql", post_graphql, methods=["POST"]),
         Route("/v1/events", answering_refusals(post_events), methods=["POST"]),
+        Route("/v1/traces", export(Signal.TRACES), methods=["POST"]),
+        Route("/v1/logs", export(Signal.LOGS), methods=["POST"]),
+        Route("/v1/metrics", no_metrics, methods=["POST"]),
         Route("/v1/artifacts/{digest}", answering_refusals(get_artifact), methods=["GET"]),
         Route("/healthz", answering_refusals(healthz), methods=["GET"]),
         Route("/readyz", answering_refusals(readyz), methods=["GET"]),

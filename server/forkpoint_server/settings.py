@@ -55,6 +55,26 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtlpLimits:
+    """Bounds of OTLP requests and of what they hold; the defaults are the documented ones."""
+
+    body: int = 64 * MIB
+    """Bytes of one request, packed and unpacked; the stock exporter's own cap."""
+    in_flight: int = 256 * MIB
+    """Bytes that one process works on at a time; beyond it answers 503."""
+    spans: int = 100_000
+    """Spans or log records of one request."""
+    span: int = 16 * MIB
+    """Bytes of one span."""
+    attributes: int = 10_000
+    """Of one span."""
+    inner: int = 1_000
+    """Events, and links, of one span."""
+    steps: int = 1_000_000
+    """Steps of one run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the service may be told."""
 
@@ -87,6 +107,7 @@ class Settings:
     cockpit: Path | None = None
     """FORKPOINT_COCKPIT: folder of the built cockpit; default: the packaged one."""
     limits: Limits = field(default_factory=Limits)
+    otlp: OtlpLimits = field(default_factory=OtlpLimits)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

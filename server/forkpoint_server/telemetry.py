@@ -36,6 +36,14 @@ events_held = Counter(
 events_rejected = Counter(
     "forkpoint_events_rejected", "Events refused, by code.", ["code"], registry=registry
 )
+otlp_items = Counter(
+    "forkpoint_otlp_items", "Spans and log records taken.", ["signal"], registry=registry
+)
+otlp_conflicts = Counter(
+    "forkpoint_otlp_conflicts",
+    "Spans sent again with other times; the first stays.",
+    registry=registry,
+)
 graphql_errors = Counter(
     "forkpoint_graphql_errors", "Errors in GraphQL answers, by code.", ["code"], registry=registry
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -14,11 +15,17 @@ from functools import partial
 
 import redis.asyncio
 import structlog
+from forkpoint.capture.assembly import redactor_of
+from forkpoint.errors import ForkpointError
+from forkpoint.redact.engine import Redactor
+from forkpoint.settings import Settings as RecorderSettings
 from forkpoint_server.artifacts.stores import open_blobs
-from forkpoint_server.db.engine import Database
+from forkpoint_server.db.engine import Database, driver
+from forkpoint_server.errors import Overloaded
 from forkpoint_server.jobs.wake import Waker
 from forkpoint_server.live.publish import publisher_for
-from forkpoint_server.settings import SettingsError
+from forkpoint_server.security.sealing import Opener, private_key
+from forkpoint_server.settings import Settings, SettingsError
 from forkpoint_server.telemetry import configure_logging
 
 from forkpoint_worker.alarm import listening
@@ -43,10 +50,43 @@ async def work(settings: WorkerSettings) -> None:
                 services.database, wake, every_s=settings.reconcile_s, stopping=worker.stopping
             )
         )
+        offering = asyncio.create_task(_keep_offering(services, worker.stopping))
         log.info("worker_started", concurrency=settings.concurrency)
         await worker.run(poll_s=settings.poll_s, drain_s=settings.drain_s)
-        await reconciling
+        await asyncio.gather(reconciling, offering)
         log.info("worker_stopped")
+
+
+async def offer_key(database: Database, opener: Opener) -> None:
+    """Tell the API to whom it may seal; a key that is known already is left alone."""
+    async with database.crossing() as connection:
+        raw = await driver(connection)
+        await raw.execute(
+            "insert into sealing_key (key_id, public) values ($1, $2) on conflict do nothing",
+            opener.key_id,
+            opener.public,
+        )
+
+
+async def _keep_offering(services: Services, stopping: asyncio.Event) -> None:
+    """Offer the key until the database has it."""
+    while services.opener is not None and not stopping.is_set():
+        try:
+            await offer_key(services.database, services.opener)
+        except Overloaded:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), timeout=1.0)
+        else:
+            return
+
+
+def _redactor(service: Settings) -> Redactor | None:
+    """The redactor of this data directory; None if there is no key to be had."""
+    try:
+        return redactor_of(RecorderSettings.from_environment(os.environ, data=service.data))
+    except ForkpointError as error:
+        log.warning("redaction_key_missing", error=error.message)
+        return None
 
 
 def owner() -> str:
@@ -64,6 +104,7 @@ async def _services(settings: WorkerSettings) -> AsyncGenerator[Services]:
         statement_timeout_ms=settings.statement_timeout_ms,
     )
     blobs = await open_blobs(service)
+    opener = Opener(private_key(os.environ, service.data))
     client = (
         redis.asyncio.Redis.from_url(service.redis_url)  # pyright: ignore[reportUnknownMemberType]
         if service.redis_url
@@ -75,6 +116,8 @@ async def _services(settings: WorkerSettings) -> AsyncGenerator[Services]:
             blobs=blobs,
             publisher=partial(publisher_for, client),
             clock=time.time_ns,
+            opener=opener,
+            redactor=_redactor(service),
         )
     finally:
         if client is not None:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from forkpoint_server.jobs.names import JobKind
 
-from forkpoint_worker.handlers import runs, storage
+from forkpoint_worker.handlers import runs, storage, traces
 from forkpoint_worker.work import Work
 
 Handler: TypeAlias = Callable[[Work], Awaitable[None]]
@@ -18,5 +18,6 @@ HANDLERS: Mapping[JobKind, Handler] = {
     JobKind.WATCH_RUNS: runs.watch_runs,
     JobKind.PACK_RUN: storage.pack_run,
     JobKind.RETAIN: storage.retain,
+    JobKind.DERIVE_RUN: traces.derive_run,
     JobKind.SWEEP_BLOBS: storage.sweep_blobs,
 }

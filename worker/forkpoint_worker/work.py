@@ -6,10 +6,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from forkpoint.redact.engine import Redactor
 from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.db.engine import Database, Driver, driver
 from forkpoint_server.jobs.leases import Job, finish
 from forkpoint_server.live.publish import Publisher
+from forkpoint_server.security.sealing import Opener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,10 @@ class Services:
     """The publisher of a project."""
     clock: Callable[[], int]
     """Wall clock in ns, for data; leases go by the database's."""
+    opener: Opener | None = None
+    """Opens sealed bodies; None: they wait."""
+    redactor: Redactor | None = None
+    """Masks what other senders sent; None: their payload is withheld."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from forkpoint_server.db.engine import Driver
 
 DAY_NS = 24 * 3600 * 10**9
 RUNS_AT_A_TIME = 500
+_OF_A_RUN = ("event", "derived_event", "staged_body", "held_event", "step", "artifact", "run")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,8 @@ class Doomed:
     steps: int
     bytes: int
     reason: str
-    """age, count, bytes or run_bytes: the first rule it breaks."""
+    """age, count, bytes, run_bytes, or plain (a trace without an agent, after a day): the first
+    rule it breaks."""
 
 
 async def plan(driver: Driver, project_id: int, rules: Rules, *, now_ns: int) -> list[Doomed]:
@@ -63,7 +65,7 @@ async def plan(driver: Driver, project_id: int, rules: Rules, *, now_ns: int) ->
     rows = await driver.fetch(
         """
         with ranked as (
-          select run_id, name, started_ns, step_count, stored_bytes,
+          select run_id, name, started_ns, step_count, stored_bytes, plain, received_ns,
             row_number() over newest as place, sum(stored_bytes) over newest as total,
             finished or status <> 'running' as is_over
           from run
@@ -72,6 +74,7 @@ async def plan(driver: Driver, project_id: int, rules: Rules, *, now_ns: int) ->
         judged as (
           select *,
             case
+              when plain and received_ns < $7 then 'plain'
               when started_ns < $2 then 'age'
               when place > $3 then 'count'
               when stored_bytes > $5 then 'run_bytes'
@@ -91,6 +94,7 @@ async def plan(driver: Driver, project_id: int, rules: Rules, *, now_ns: int) ->
         rules.max_bytes,
         rules.max_run_bytes,
         RUNS_AT_A_TIME,
+        now_ns - DAY_NS,
     )
     return [
         Doomed(
@@ -118,7 +122,7 @@ async def delete_runs(driver: Driver, project_id: int, run_ids: Sequence[str]) -
         list(run_ids),
     )
     found = [row[0] for row in rows]
-    for table in ("event", "held_event", "step", "artifact", "run"):
+    for table in _OF_A_RUN:
         await driver.execute(f"delete from {table} where run_id = any ($1::uuid[])", found)
     await driver.execute(
         "delete from diff_report where project_id = $1 and (a = any ($2) or b = any ($2::uuid[]))",

@@ -109,6 +109,16 @@ run = Table(
     Column("end_record", LargeBinary),
     # No event can be added any more.
     Column("finished", Boolean, nullable=False),
+    # events (our own senders) | otlp (derived from a trace; a late span opens it again)
+    Column("intake", Text, nullable=False),
+    # A trace in which nothing is of an agent.
+    Column("plain", Boolean, nullable=False),
+    # The run of our own sender that this trace shows once more.
+    _uuid("mirror_of", null=True),
+    # {"traceId", "spanId"?}: the trace it came from, or the span it was started in.
+    Column("otel", JSONB),
+    # Of derived runs: {"can": [...], "reasons": {code: count}, "hints": {code: text}}.
+    Column("capabilities", JSONB),
 )
 
 event = Table(
@@ -261,6 +271,38 @@ job = Table(
     Column("fence", BigInteger, nullable=False),
     Column("error_class", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+staged_body = Table(
+    "staged_body",
+    metadata,
+    _uuid("run_id", key=True),
+    Column("stage_id", BigInteger, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    # traces | logs
+    Column("signal", Text, nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("mapped", Boolean, nullable=False),
+    Column("received_ns", BigInteger, nullable=False),
+)
+
+derived_event = Table(
+    "derived_event",
+    metadata,
+    _uuid("run_id", key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+sealing_key = Table(
+    "sealing_key",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("public", LargeBinary, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
 )
 
 diff_report = Table(

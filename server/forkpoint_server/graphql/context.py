@@ -12,6 +12,7 @@ from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.db.engine import Database
 from forkpoint_server.diff.comparisons import Comparisons
 from forkpoint_server.graphql.loaders import Loaders
+from forkpoint_server.ingestion.otlp.intake import OtlpIntake
 from forkpoint_server.live.listen import Listener
 from forkpoint_server.live.publish import Publisher
 from forkpoint_server.security.authentication import Authenticator
@@ -40,6 +41,8 @@ class Services:
     """Clock for rates, in seconds."""
     event_rate: Rate
     """Events by token."""
+    otlp: OtlpIntake
+    """What /v1/traces and /v1/logs bring."""
 
 
 class Context:

@@ -58,6 +58,7 @@ async def interrupt_runs(
           from run
           where project_id = $1
             and not finished
+            and intake = 'events'
             and status = 'running'
             and received_ns < $2
             and (received_ns < $3 or not exists (

@@ -25,6 +25,14 @@ class StepFlag(IntFlag):
     FILTERED = 1 << 6
     GAP = 1 << 7
     TAINTED = 1 << 11
+    CLOCK_SUSPECT = 1 << 12
+    """A clock of the sender cannot have been right; times are as sent."""
+    ORPHAN = 1 << 13
+    """It names a parent that was never recorded."""
+    TRUNCATED = 1 << 14
+    """Its sender dropped attributes, events or links."""
+    SERVER_STATE = 1 << 15
+    """Its answer depends on what the provider remembers of earlier calls."""
 
 
 def of_replay(replay: ReplayInfo | None) -> int:

@@ -102,6 +102,25 @@ async def finish(raw: Driver, job: Job) -> None:
         raise LeaseLost(job.id, job.fence)
 
 
+async def again(raw: Driver, job: Job, *, delay: timedelta) -> None:
+    """Queue the job once more as part of its result: it did well and is not over.
+
+    Raises `LeaseLost` to undo the result.
+    """
+    tag = await raw.execute(
+        """
+        update job
+        set state = 'queued', attempt = 0, owner = null, lease_until = null, run_at = now() + $3
+        where id = $1 and fence = $2 and state = 'leased'
+        """,
+        job.id,
+        job.fence,
+        delay,
+    )
+    if tag != "UPDATE 1":
+        raise LeaseLost(job.id, job.fence)
+
+
 async def put_back(database: Database, job: Job, *, error_class: str, delay: timedelta) -> bool:
     """Queue a job again that did not work out; False if it is not ours any more."""
     return await _move(

@@ -18,5 +18,7 @@ class JobKind(StrEnum):
     """Delete what the retention of a project says, and collect its blocks."""
     WATCH_RUNS = "watch_runs"
     """Mark runs whose writer has vanished."""
+    DERIVE_RUN = "derive_run"
+    """Read what a trace brought: redact it, build its run; finish the run when it is quiet."""
     SWEEP_BLOBS = "sweep_blobs"
     """Delete blobs that no row has named for a day."""

@@ -25,13 +25,15 @@ class Records:
     """None while it runs."""
     edits_root: bytes | None
     policy_root: bytes | None
+    derived: bool = False
+    """Its events stand in derived order, apart from those that came."""
 
 
 async def records_of(connection: AsyncConnection, project_id: int, run_id: str) -> Records | None:
     """The records of one run; None if there is none. Index: primary key."""
     rows = await connection.execute(
         text("""
-            select head, start_record, end_record, edits_root, policy_root
+            select head, start_record, end_record, edits_root, policy_root, intake = 'otlp'
             from run
             where run_id = cast(:run_id as uuid) and project_id = :project_id
         """),
@@ -40,21 +42,35 @@ async def records_of(connection: AsyncConnection, project_id: int, run_id: str) 
     row = rows.first()
     if row is None:
         return None
-    return Records(head=row[0], start=row[1], end=row[2], edits_root=row[3], policy_root=row[4])
+    return Records(
+        head=row[0],
+        start=row[1],
+        end=row[2],
+        edits_root=row[3],
+        policy_root=row[4],
+        derived=row[5],
+    )
 
 
 async def events_after(
-    connection: AsyncConnection, project_id: int, run_id: str, *, after: int, first: int
+    connection: AsyncConnection,
+    project_id: int,
+    run_id: str,
+    *,
+    after: int,
+    first: int,
+    derived: bool = False,
 ) -> Sequence[EventRow]:
     """The next events, at most `first` and at most half the byte budget, but at least one."""
+    table = "derived_event" if derived else "event"
     rows = await connection.execute(
-        text("""
+        text(f"""
             select seq, body
             from (
                 select seq, body, sum(length(body)) over (order by seq) - length(body) as before
                 from (
                     select seq, body
-                    from event
+                    from {table}
                     where run_id = cast(:run_id as uuid) and project_id = :project_id
                         and seq > :after
                     order by seq

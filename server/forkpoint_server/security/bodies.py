@@ -26,7 +26,7 @@ async def read_body(request: Request, *, limit: int, idle_s: float) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise BadRequest("this route takes no content-encoding", field="content-encoding")
     body = bytearray()
-    async for piece in _pieces(request, limit=limit, idle_s=idle_s):
+    async for piece in read_pieces(request, limit=limit, idle_s=idle_s):
         body += piece
     return bytes(body)
 
@@ -40,7 +40,7 @@ async def read_packed_body(request: Request, *, limit: int, idle_s: float) -> by
         raise BadRequest("content-encoding must be gzip or zstd, once", field="content-encoding")
     unpacker = GzipUnpacker(limit) if encoding == "gzip" else ZstdUnpacker(limit)
     body = bytearray()
-    async for piece in _pieces(request, limit=limit, idle_s=idle_s):
+    async for piece in read_pieces(request, limit=limit, idle_s=idle_s):
         for part in unpacker.feed(piece):
             body += part
     unpacker.finish()
@@ -88,6 +88,39 @@ class GzipUnpacker:
             raise BadRequest("the gzip body is cut short", field="body")
 
 
+class DeflateUnpacker:
+    """Unpacks HTTP's `deflate`: zlib (RFC 1950) as it should be, else raw (RFC 1951)."""
+
+    def __init__(self, limit: int) -> None:
+        self._counter = _Counter(limit)
+        self._stream = zlib.decompressobj()
+        self._fed = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What became readable, in parts of at most 64 KiB."""
+        if data and not self._fed:
+            self._fed = True
+            # a zlib header is a multiple of 31 and names method 8 (RFC 1950, section 2.2)
+            is_zlib = data[0] & 0x0F == 8 and (
+                len(data) < 2 or int.from_bytes(data[:2], "big") % 31 == 0
+            )
+            self._stream = zlib.decompressobj() if is_zlib else zlib.decompressobj(wbits=-15)
+        while data:
+            if self._stream.eof:
+                raise BadRequest("something follows the deflate stream", field="body")
+            try:
+                part = self._stream.decompress(data, _GZIP_STEP)
+            except zlib.error:
+                raise BadRequest("the deflate body is damaged", field="body") from None
+            yield self._counter.count(part)
+            data = self._stream.unconsumed_tail or self._stream.unused_data
+
+    def finish(self) -> None:
+        """Raise `BadRequest` unless the stream was complete."""
+        if self._fed and not self._stream.eof:
+            raise BadRequest("the deflate body is cut short", field="body")
+
+
 class ZstdUnpacker:
     """Unpacks zstd frames one after the other."""
 
@@ -118,11 +151,13 @@ class ZstdUnpacker:
             raise BadRequest("the zstd body is cut short", field="body")
 
 
-async def _pieces(request: Request, *, limit: int, idle_s: float) -> AsyncIterator[bytes]:
+async def read_pieces(
+    request: Request, *, limit: int, idle_s: float, name: str = "body"
+) -> AsyncIterator[bytes]:
     """The body as it comes, never more than `limit` bytes, never waiting longer than `idle_s`."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
-        raise LimitExceeded("body", limit)
+        raise LimitExceeded(name, limit)
     total = 0
     stream = request.stream()
     try:
@@ -133,9 +168,17 @@ async def _pieces(request: Request, *, limit: int, idle_s: float) -> AsyncIterat
                 return
             total += len(piece)
             if total > limit:
-                raise LimitExceeded("body", limit)
+                raise LimitExceeded(name, limit)
             yield piece
     except TimeoutError:
         raise BadRequest(f"the body paused for {idle_s:g} s", field="body") from None
     except ClientDisconnect:
         raise BadRequest("the body was cut short", field="body") from None
+
+
+UNPACKERS: dict[str, type[GzipUnpacker] | type[DeflateUnpacker] | type[ZstdUnpacker]] = {
+    "gzip": GzipUnpacker,
+    "deflate": DeflateUnpacker,
+    "zstd": ZstdUnpacker,
+}
+"""By the word of `Content-Encoding`."""

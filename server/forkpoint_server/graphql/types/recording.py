@@ -49,7 +49,14 @@ async def recording_page(info: Info, run_id: str, *, after: int, first: int) -> 
         records = await records_of(connection, project_id, run_id)
         if records is None:
             raise NotFound("run")
-        events = await events_after(connection, project_id, run_id, after=after, first=first)
+        events = await events_after(
+            connection,
+            project_id,
+            run_id,
+            after=after,
+            first=first,
+            derived=records.derived,
+        )
         events, blocks = await _with_blocks(
             connection,
             project_id,

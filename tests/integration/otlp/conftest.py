@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from otlp_fixtures import intake
+
+__all__ = ["intake"]
