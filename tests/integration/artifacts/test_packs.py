@@ -4,8 +4,9 @@ import hashlib
 import secrets
 import time
 
-from forkpoint.content import decode, digest_from_text
+from forkpoint.content import BODY_BYTES, children, decode, digest_from_text
 from forkpoint_server.artifacts.blob_rows import GRACE_NS, put_blob, sweep_blobs
+from forkpoint_server.artifacts.loading import unpack
 from forkpoint_server.artifacts.memory import MemoryBlobs
 from forkpoint_server.artifacts.packs import Packer
 from forkpoint_server.artifacts.trees import load_closure
@@ -119,6 +120,37 @@ async def test_a_blob_that_was_swept_can_be_put_again(services: Services, blobs:
     assert await blobs.read(digest) == body
 
 
+async def test_a_damaged_block_fails_the_artifacts_that_need_it_and_nothing_else(
+    open_database: Database,
+    principal: Principal,
+    services: Services,
+    blobs: MemoryBlobs,
+    database: Scratch,
+):
+    shared = [secrets.token_hex(300) for _ in range(60)]
+    run = RecordedRun()
+    await start_run(open_database, principal, run.start())
+    refs = [run.ref("output", [*shared, n]) for n in range(70)]
+    sound = run.ref("input.args", "of no relation " * 20)
+    events = [run.began("r#0", artifacts=(sound,)), run.ended("r#0", artifacts=(refs[0],))]
+    for n in range(1, 70):
+        events += [run.began(f"r#{n}"), run.ended(f"r#{n}", artifacts=(refs[n],))]
+    await ingest(open_database, principal, events=events, blocks=run.take_blocks(), live=Silent())
+    below = children(run_block(database, digest_from_text(str(refs[0].root))))[0].hex()
+    database.sql(f"update block set body = '\\x2278', codec = 0 where digest = '\\x{below}'")
+
+    packed = await _packer(services, blobs).pack_run(run.run_id)
+
+    states = database.sql(
+        f"select role, state, reason, count(*) from artifact where run_id = '{run.run_id}' "
+        "group by 1, 2, 3 order by 1"
+    )
+    assert states == "input.args\tclean\t\t1\noutput\tfailed\tcorrupt_block\t70"
+    assert packed.failed == 70
+    flags = f"select health, head from run where run_id = '{run.run_id}'"
+    assert database.sql(flags) == "{artifact_failed}\t139"
+
+
 async def _recorded(
     database: Database, principal: Principal, value: object
 ) -> tuple[RecordedRun, bytes]:
@@ -141,6 +173,16 @@ async def _value(database: Database, root: bytes, blobs: MemoryBlobs) -> object:
     async with database.reading(1) as connection:
         blocks = await load_closure(connection, 1, [root], blobs=blobs, budget=64_000_000)
     return decode(root, lambda wanted: {digest: blocks[digest] for digest in wanted})
+
+
+def run_block(database: Scratch, digest: bytes) -> bytes:
+    """The body of a block as it lies in its row."""
+    found = database.sql(
+        f"select codec, encode(body, 'hex') from block where digest = '\\x{digest.hex()}'"
+    )
+    codec, body = found.split("\t")
+    raw = bytes.fromhex(body)
+    return unpack(raw, most=BODY_BYTES) if codec == "1" else raw
 
 
 def _sha256(body: bytes) -> bytes:
