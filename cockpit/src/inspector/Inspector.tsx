@@ -7,6 +7,8 @@ import { KindMark, StatusMark } from "../ui/Marks";
 import { Empty, Failed, Skeleton } from "../ui/State";
 import { StepFacts } from "./documents";
 import { ReplayFacts, Signature } from "./Facts";
+import { Files } from "./files/FileView";
+import { fileName } from "./files/names";
 import styles from "./Inspector.module.css";
 import { Messages } from "./Messages";
 import { type Artifact, ArtifactView } from "./Payload";
@@ -155,6 +157,8 @@ function Panel({ run, step, tab }: { run: string; step: StepOf; tab: TabId }) {
       return <Artifacts run={run} sequence={sequence} artifacts={pick(step, ["output"])} />;
     case "error":
       return <Artifacts run={run} sequence={sequence} artifacts={pick(step, ["error"])} />;
+    case "files":
+      return <Files run={run} artifacts={step.artifacts} />;
     case "signature":
       return <Signature step={step} />;
     case "replay":
@@ -162,8 +166,12 @@ function Panel({ run, step, tab }: { run: string; step: StepOf; tab: TabId }) {
     case "sources":
       return <Sources run={run} sequence={sequence} />;
     case "raw":
-      return <Artifacts run={run} sequence={sequence} artifacts={step.artifacts} raw />;
+      return <Artifacts run={run} sequence={sequence} artifacts={values(step)} raw />;
   }
+}
+
+function values(step: StepOf): readonly Artifact[] {
+  return step.artifacts.filter(({ role }) => fileName(role) === null);
 }
 
 function pick(step: StepOf, roles: readonly string[]): readonly Artifact[] {

@@ -5,6 +5,7 @@ import { JsonTree, RemoteTree } from "./json/JsonTree";
 import { LongText } from "./json/LongText";
 import styles from "./Payload.module.css";
 import { type Place, preview } from "./payload";
+import { type RefusedState, refusedWords } from "./refused";
 import { useLoaded } from "./useLoaded";
 
 export interface Artifact {
@@ -15,13 +16,6 @@ export interface Artifact {
   readonly size: string;
   readonly mediaType?: string | null;
 }
-
-const REFUSED: Record<Exclude<Artifact["state"], "CLEAN">, string> = {
-  PENDING: "This payload is being checked. It can be read once its redaction is done.",
-  AT_RISK: "This payload is not shown: its redaction could not be proven.",
-  WITHHELD: "This payload was withheld before it left the agent.",
-  FAILED: "This payload could not be stored.",
-};
 
 /** One artifact with its name and size; or, when it cannot be read, why. */
 export function ArtifactView({
@@ -41,27 +35,53 @@ export function ArtifactView({
       <header className={styles.head}>
         {label ? <h3>{label}</h3> : null}
         <span>{bytes(artifact.size)}</span>
-        {artifact.root ? (
-          <button
-            type="button"
-            className={styles.digest}
-            title={`${artifact.root} · click copies`}
-            onClick={() => void navigator.clipboard.writeText(artifact.root ?? "")}
-          >
-            {shortDigest(artifact.root)}
-          </button>
-        ) : null}
+        {artifact.root ? <DigestButton digest={artifact.root} /> : null}
       </header>
       {artifact.state === "CLEAN" ? (
         <Value place={place} root={artifact.root ?? ""} />
       ) : (
-        <p className={styles.refused} data-state={artifact.state}>
-          {REFUSED[artifact.state]}
-          {artifact.reason ? <> Reason: {artifact.reason.replaceAll("_", " ")}.</> : null}
-          {artifact.state === "AT_RISK" ? " An administrator of the project may release it." : null}
-        </p>
+        <Refused state={artifact.state} reason={artifact.reason ?? null} what="payload" />
       )}
     </section>
+  );
+}
+
+/** The beginning of a digest; a click copies all of it. */
+export function DigestButton({ digest }: { digest: string }) {
+  return (
+    <button
+      type="button"
+      className={styles.digest}
+      title={`${digest} · click copies`}
+      onClick={() => void navigator.clipboard.writeText(digest)}
+    >
+      {shortDigest(digest)}
+    </button>
+  );
+}
+
+/** Why a payload or file cannot be read, and who can do something about it. */
+export function Refused({
+  state,
+  reason,
+  what,
+}: {
+  state: RefusedState;
+  reason: string | null;
+  what: "payload" | "file";
+}) {
+  const { sentence, way } = refusedWords(state, reason, what);
+  return (
+    <p className={styles.refused} data-state={state}>
+      <b>{state.toLowerCase().replace("_", " ")}</b> {sentence}
+      {reason ? (
+        <>
+          {" "}
+          Reason: <code>{reason}</code>.
+        </>
+      ) : null}
+      {way ? ` ${way}` : null}
+    </p>
   );
 }
 

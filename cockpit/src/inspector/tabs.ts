@@ -1,6 +1,7 @@
 /** Which tabs a step has, in their order, and what each of them shows. Pure. */
 
 import type { StepFactsQuery } from "../graphql/generated/graphql";
+import { filesOf } from "./files/names";
 
 type Found<T> = NonNullable<T>;
 export type StepOf = Found<Found<StepFactsQuery["run"]>["step"]>;
@@ -11,6 +12,7 @@ export type TabId =
   | "input"
   | "output"
   | "error"
+  | "files"
   | "signature"
   | "replay"
   | "sources"
@@ -58,12 +60,15 @@ export function tabsOf(step: StepOf): Tab[] {
   }
   if (has(step, "output")) tabs.push({ id: "output", label: "Output", count: null });
   if (has(step, "error")) tabs.push({ id: "error", label: "Error", count: null });
+  const files = filesOf(step.artifacts).length;
+  if (files) tabs.push({ id: "files", label: "Files", count: files });
   if (step.signature || step.parts.length)
     tabs.push({ id: "signature", label: "Signature", count: null });
   if (step.replay) tabs.push({ id: "replay", label: "Replay", count: null });
   if (inputs.length || has(step, "output"))
     tabs.push({ id: "sources", label: "Sources", count: null });
-  if (step.artifacts.length) tabs.push({ id: "raw", label: "Raw", count: step.artifacts.length });
+  const values = step.artifacts.length - files;
+  if (values) tabs.push({ id: "raw", label: "Raw", count: values });
   return tabs;
 }
 

@@ -1,10 +1,15 @@
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { count, money, plural, tokens } from "../format/count";
 import { clockTime, duration, exactDuration, exactTime } from "../format/duration";
 import { runTag } from "../format/identity";
 import { plainLine } from "../format/visible";
+import { Files } from "../inspector/files/FileView";
+import { filesOf } from "../inspector/files/names";
 import type { RunFacts } from "../runstore/documents";
+import { Button } from "../ui/Button";
 import { Chip } from "../ui/Chip";
+import { Dialog } from "../ui/Dialog";
 import { StatusMark } from "../ui/Marks";
 import styles from "./Header.module.css";
 
@@ -40,6 +45,7 @@ export function Header({
       {totals.microUsd === null ? null : <Fact>{money(totals.microUsd)}</Fact>}
       <Trust facts={facts} />
       <Lineage facts={facts} />
+      <RunFiles facts={facts} />
     </div>
   );
 }
@@ -88,6 +94,28 @@ function Trust({ facts }: { facts: RunFacts }) {
       {facts.tags.slice(0, 4).map((tag) => (
         <Chip key={tag}>{plainLine(tag)}</Chip>
       ))}
+    </>
+  );
+}
+
+/** Files that were attached to the run outside of any step. */
+function RunFiles({ facts }: { facts: RunFacts }) {
+  const [open, setOpen] = useState(false);
+  const files = filesOf(facts.artifacts);
+  if (files.length === 0) return null;
+  return (
+    <>
+      <Button tone="quiet" onPress={() => setOpen(true)}>
+        {plural(files.length, "file")}
+      </Button>
+      {open ? (
+        <Dialog label="Files of the run" onClose={() => setOpen(false)}>
+          <div className={styles.files}>
+            <h2>Files of the run</h2>
+            <Files run={facts.id} artifacts={files} />
+          </div>
+        </Dialog>
+      ) : null}
     </>
   );
 }

@@ -4,6 +4,15 @@ import type { Kind, Status, Verdict } from "../graphql/generated/graphql";
 import type { FeedEvent } from "./feed";
 import type { SkeletonChunk } from "./skeleton";
 
+export interface RunArtifact {
+  readonly role: string;
+  readonly state: "PENDING" | "CLEAN" | "AT_RISK" | "WITHHELD" | "FAILED";
+  readonly reason: string | null;
+  readonly root: string | null;
+  readonly size: string;
+  readonly mediaType: string | null;
+}
+
 /** The facts of a run that its header shows. */
 export interface RunFacts {
   readonly id: string;
@@ -37,6 +46,8 @@ export interface RunFacts {
     readonly cutSide: string | null;
     readonly run: { readonly name: string } | null;
   } | null;
+  /** Values and files of the run itself; those of its steps come with them. */
+  readonly artifacts: readonly RunArtifact[];
   readonly openingStep: { readonly sequence: string; readonly kind: Kind } | null;
   readonly forks: { readonly totalCount: number };
 }
@@ -46,6 +57,7 @@ const FACTS = `
   tokensIn tokensOut costMicroUsd ordering identity revision tags codeVersion sdk rulesetId
   errorClass verdict capabilities
   origin { runId kind cutKey cutSide run { name } }
+  artifacts { role state reason root size mediaType }
   openingStep { sequence kind }
   forks(first: 1) { totalCount }`;
 

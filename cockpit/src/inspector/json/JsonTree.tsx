@@ -13,7 +13,8 @@ const OPEN_ENTRIES = 24;
 const OPEN_DEPTH = 2;
 
 interface NodeProps {
-  readonly place: Place;
+  /** Where left-out children are asked for; null for a value that is whole. */
+  readonly place: Place | null;
   readonly pointer: string;
   readonly label: string | null;
   readonly value: unknown;
@@ -21,7 +22,7 @@ interface NodeProps {
 }
 
 /** A JSON value as a tree; children beyond the first 200, and large ones, load when unfolded. */
-export function JsonTree({ place, value }: { place: Place; value: unknown }) {
+export function JsonTree({ place, value }: { place: Place | null; value: unknown }) {
   return (
     <ul className={styles.tree}>
       <Node place={place} pointer="" label={null} value={value} depth={0} />
@@ -49,7 +50,7 @@ export function RemoteTree({
 function Node(props: NodeProps) {
   const { label, value, depth, place, pointer } = props;
   const shape = shapeOf(value);
-  if (isLeftOut(value)) return <LeftOut {...props} size={value.size} />;
+  if (place && isLeftOut(value)) return <LeftOut {...props} place={place} size={value.size} />;
   if (shape === "object" || shape === "array") return <Container {...props} />;
   return (
     <li className={styles.leaf}>
@@ -123,7 +124,13 @@ function sized(array: boolean, entries: number): string {
 }
 
 /** A child over 64 KiB: fetched when unfolded. */
-function LeftOut({ label, size, place, pointer, depth }: NodeProps & { size: number }) {
+function LeftOut({
+  label,
+  size,
+  place,
+  pointer,
+  depth,
+}: NodeProps & { place: Place; size: number }) {
   const [open, setOpen] = useState(false);
   return (
     <li>

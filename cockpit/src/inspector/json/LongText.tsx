@@ -17,7 +17,8 @@ export function LongText({
   size,
 }: {
   text: string;
-  place: Place;
+  /** Where the rest is asked for; null when all of it is here. */
+  place: Place | null;
   pointer: string;
   /** Whether the server sent only both ends. */
   cut: boolean;
@@ -29,7 +30,8 @@ export function LongText({
   const long = shown.length > FIRST && !all;
   const load = () => {
     setAll(true);
-    if (cut) void preview(place, pointer, MOST).then((found) => setWhole(found.text ?? text));
+    if (cut && place)
+      void preview(place, pointer, MOST).then((found) => setWhole(found.text ?? text));
   };
   return (
     <>
