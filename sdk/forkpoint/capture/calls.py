@@ -15,6 +15,7 @@ from forkpoint.capture.items import (
     Attempted,
     Deferred,
     Numbers,
+    Passed,
     Payload,
     StepBegun,
     StepOver,
@@ -29,6 +30,7 @@ from forkpoint.capture.writer import Signed
 from forkpoint.errors import CaptureError
 from forkpoint.events.kinds import Effect, Kind, Match, Mode
 from forkpoint.events.model import ReplayInfo
+from forkpoint.replay.identity import opening
 from forkpoint.replay.interception import (
     Breach,
     CallView,
@@ -212,21 +214,41 @@ class Call:
 
     def take_turn(self) -> None:
         """Wait until a served answer may be handed over; a wait that ends badly ends the call."""
-        if self._run.interceptor is not None and self._view is not None:
+        interceptor, view = self._run.interceptor, self._view
+        if interceptor is not None and view is not None:
             try:
-                take_turn(self._run.interceptor, self._view)
+                take_turn(interceptor, partial(interceptor.arrive, view), view.key)
             except BaseException as stop:
                 self.fail(stop)
                 raise
 
     async def take_turn_async(self) -> None:
         """As `take_turn`, in a task."""
-        if self._run.interceptor is not None and self._view is not None:
+        interceptor, view = self._run.interceptor, self._view
+        if interceptor is not None and view is not None:
             try:
-                await take_turn_async(self._run.interceptor, self._view)
+                await take_turn_async(interceptor, partial(interceptor.arrive, view), view.key)
             except BaseException as stop:
                 self.fail(stop)
                 raise
+
+    def opening(self) -> None:
+        """Wait until a served stream may hand over its first chunk."""
+        interceptor, view = self._run.interceptor, self._view
+        if interceptor is not None and view is not None:
+            take_turn(interceptor, partial(interceptor.arrive_open, view), view.key)
+
+    async def opening_async(self) -> None:
+        """As `opening`, in a task."""
+        interceptor, view = self._run.interceptor, self._view
+        if interceptor is not None and view is not None:
+            await take_turn_async(interceptor, partial(interceptor.arrive_open, view), view.key)
+
+    def opened(self) -> None:
+        """The first chunk of a stream is handed over."""
+        self._run.submit(Passed(opening(self.begun.key), time_ns()))
+        if self._run.interceptor is not None and self._view is not None:
+            self._run.interceptor.opened(self._view)
 
     def _viewed(self, target: Target) -> tuple[CallView, Signed]:
         begun, writer = self.begun, self._run.writer

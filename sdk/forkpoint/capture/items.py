@@ -139,6 +139,24 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str | None = None
 
 
+class Passed(msgspec.Struct, frozen=True):
+    """A point beside the steps whose order a replay keeps (`replay/points.py`)."""
+
+    point: str
+    time_ns: int
+    size: int = 0
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """A value user code drew from the clock or from chance (`replay/draws.py`)."""
+
+    scope: str
+    source: str
+    value: int | float | str | None
+    time_ns: int
+    size: int = 0
+
+
 class RunOver(msgspec.Struct, frozen=True, kw_only=True):
     """A run is over."""
 
@@ -151,7 +169,7 @@ class RunOver(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Payload | None = None
 
 
-Item = RunBegun | StepBegun | StepOver | Deferred | Attempted | Noted | RunOver
+Item = RunBegun | StepBegun | StepOver | Deferred | Attempted | Noted | Passed | Drawn | RunOver
 
 
 def without_payload(item: Item, reason: str) -> Item:

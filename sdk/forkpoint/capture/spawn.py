@@ -9,19 +9,42 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import os
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
+from forkpoint.capture.rebinding import rebind
+from forkpoint.capture.settling import (
+    InTurn,
+    as_completed,
+    as_completed_async,
+    follow_future,
+    follow_task,
+    in_run,
+    settled,
+    wait,
+    wait_async,
+    wait_to_settle,
+)
 from forkpoint.capture.strands import Frame, current, running_loop, strand_frame, target_name
 
 _loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 _installed = False
 _install_lock = threading.Lock()
 _POOL_MODULES = ("concurrent.futures.thread", "anyio._backends._asyncio", "forkpoint.capture")
+_LOOP_CODE = os.path.dirname(asyncio.__file__)  # noqa: PTH120 - compared with `co_filename`
 _Coroutine = Coroutine[Any, Any, Any] | Generator[Any, None, Any]
+_STOCK = {
+    (asyncio, "as_completed"): as_completed_async,
+    (asyncio, "wait"): wait_async,
+    (futures, "as_completed"): as_completed,
+    (futures, "wait"): wait,
+}
 
 
 def install() -> None:
@@ -34,6 +57,7 @@ def install() -> None:
         _patch_threads()
         _patch_executors()
         _patch_loops()
+        _patch_waiting()
 
 
 def follow_loop() -> None:
@@ -44,13 +68,15 @@ def follow_loop() -> None:
 
 
 class Inside:
-    """A callable that runs its target with the frame of a strand in place."""
+    """A callable that runs its target with the frame of a strand in place, to its turn to end."""
 
-    __slots__ = ("frame", "target")
+    __slots__ = ("armed", "frame", "target")
 
     def __init__(self, frame: Frame, target: Callable[..., object]) -> None:
         self.frame = frame
         self.target = target
+        self.armed = threading.Event()
+        """Set once whoever waits for the result is known."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the target; its frame is gone again afterwards."""
@@ -59,6 +85,9 @@ class Inside:
             return self.target(*args, **kwargs)
         finally:
             current.reset(token)
+            if self.frame.run.interceptor is not None:
+                self.armed.wait()
+                wait_to_settle(self.frame)
 
 
 def _follow(loop: asyncio.AbstractEventLoop) -> None:
@@ -72,17 +101,28 @@ def _follow(loop: asyncio.AbstractEventLoop) -> None:
         if frame is None:
             return _make_task(inner, loop, coro, options)
         child = strand_frame(frame, frame.scope.spawn(target_name(coro)))
+        ordered = _is_of_program(coro)
+        made = InTurn(coro, child) if ordered and frame.run.interceptor is not None else coro
         context = cast("contextvars.Context | None", options.get("context"))
-        if context is not None:
-            context.run(current.set, child)
-            return _make_task(inner, loop, coro, options)
-        token = current.set(child)
+        token = current.set(child) if context is None else context.run(current.set, child)
         try:
-            return _make_task(inner, loop, coro, options)
+            task = _make_task(inner, loop, made, options)
         finally:
-            current.reset(token)
+            if context is None:
+                current.reset(token)
+        if ordered:
+            follow_task(task, child)
+        if made is not coro:
+            task.add_done_callback(lambda _: coro.close())  # where it never began
+        return task
 
     loop.set_task_factory(factory)
+
+
+def _is_of_program(coro: object) -> bool:
+    """Whether a task is the program's: the loop makes its own when it closes generators."""
+    code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
+    return code is not None and not code.co_filename.startswith(_LOOP_CODE)
 
 
 def _make_task(
@@ -98,7 +138,6 @@ def _make_task(
 
 def _patch_loops() -> None:
     new_event_loop = asyncio.events.new_event_loop
-    as_completed = asyncio.as_completed
 
     @functools.wraps(new_event_loop)
     def followed_loop() -> asyncio.AbstractEventLoop:
@@ -106,16 +145,8 @@ def _patch_loops() -> None:
         _follow(loop)
         return loop
 
-    @functools.wraps(as_completed)
-    def in_argument_order(fs: Iterable[Any], **options: Any) -> Any:
-        if current.get() is not None:
-            fs = [asyncio.ensure_future(one) for one in fs]
-        return as_completed(fs, **options)
-
     asyncio.events.new_event_loop = followed_loop
     asyncio.new_event_loop = followed_loop
-    asyncio.as_completed = in_argument_order
-    asyncio.tasks.as_completed = in_argument_order
     follow_loop()
 
 
@@ -127,11 +158,16 @@ def _patch_executors() -> None:
         frame = current.get()
         if frame is None or _keeps_its_strand(fn):
             return submit(self, fn, *args, **kwargs)
-        if args and _is_context_run(fn):
-            child = strand_frame(frame, frame.scope.spawn(target_name(args[0])))
-            return submit(self, fn, Inside(child, args[0]), *args[1:], **kwargs)
-        child = strand_frame(frame, frame.scope.spawn(target_name(fn)))
-        return submit(self, Inside(child, fn), *args, **kwargs)
+        context = args and _is_context_run(fn)
+        target = args[0] if context else fn
+        child = strand_frame(frame, frame.scope.spawn(target_name(target)))
+        inside = Inside(child, target)
+        if context:
+            future = submit(self, fn, inside, *args[1:], **kwargs)
+        else:
+            future = submit(self, inside, *args, **kwargs)
+        follow_future(future, child, inside.armed)
+        return future
 
     ThreadPoolExecutor.submit = submit_as_strand  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -158,10 +194,36 @@ def _patch_threads() -> None:
             if getattr(target, "__module__", "").startswith(_POOL_MODULES):
                 return start(self)
             child = strand_frame(frame, frame.scope.spawn(target_name(target)))
-            setattr(self, "run", Inside(child, self.run))  # noqa: B010 - typed as a method
+            setattr(self, "run", _thread_body(child, self.run))  # noqa: B010 - typed as a method
         return start(self)
 
     threading.Thread.start = start_as_strand
+
+
+def _thread_body(child: Frame, run: Callable[[], None]) -> Callable[[], None]:
+    """What a thread runs: it settles as it ends, for nobody is told of its result."""
+    inside = Inside(child, run)
+    inside.armed.set()
+
+    def body() -> None:
+        try:
+            inside()
+        finally:
+            settled(child)
+
+    return body
+
+
+def _patch_waiting() -> None:
+    """Put our way of waiting in the place of the library's, also where a name was bound before."""
+    swaps: dict[int, object] = {}
+    for (module, name), ours in _STOCK.items():
+        stock = getattr(module, name)
+        swaps[id(stock)] = chosen = in_run(stock, ours)
+        setattr(module, name, chosen)
+        home = sys.modules[stock.__module__]
+        setattr(home, name, chosen)
+    rebind(swaps)
 
 
 def _thread_target(thread: threading.Thread) -> object:

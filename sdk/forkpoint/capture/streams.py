@@ -32,6 +32,8 @@ class Assembly:
 
     def add(self, chunk: object) -> None:
         """A chunk is about to be handed over."""
+        if not self._chunks:
+            self._call.opened()
         self._chunks.append(chunk)
         self._offsets.append(self._call.offset_ms())
 
@@ -132,6 +134,9 @@ def served(outcome: Outcome, call: Call) -> Generator[object, object, object]:
     count = 0
     try:
         for chunk in pieces(outcome):
+            if not count:
+                call.opening()
+                call.opened()
             count += 1
             yield chunk
         call.take_turn()
@@ -146,6 +151,9 @@ async def served_async(outcome: Outcome, call: Call) -> AsyncGenerator[object, o
     count = 0
     try:
         for chunk in pieces(outcome):
+            if not count:
+                await call.opening_async()
+                call.opened()
             count += 1
             yield chunk
         await call.take_turn_async()

@@ -8,38 +8,51 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from time import monotonic
 
 from forkpoint.capture.strands import running_loop
-from forkpoint.replay.interception import CallView, Interceptor
+from forkpoint.replay.interception import Interceptor
+
+stock_wait = asyncio.wait
+"""As it was before anything was patched."""
 
 
-def take_turn(interceptor: Interceptor, call: CallView) -> None:
-    """Wait, in a thread of its own, until it is the turn of this call.
+Arrive = Callable[[Callable[[], None]], bool]
+"""Whether one may go; if not, its argument is called when to ask again."""
+
+
+def take_turn(interceptor: Interceptor, arrive: Arrive, at: str) -> None:
+    """Wait, in a thread of its own, until it is the turn of the point `at`.
 
     On the thread of a running event loop it does not: whom it would wait for may need that loop.
     """
     if running_loop() is not None:
         return
     woken = threading.Event()
-    patience = _Patience(interceptor)
-    while not interceptor.arrive(call, woken.set):
-        if not woken.wait(interceptor.stall_s) and patience.is_over():
-            interceptor.release(call)
-        woken.clear()
-
-
-async def take_turn_async(interceptor: Interceptor, call: CallView) -> None:
-    """Wait, without holding up the event loop, until it is the turn of this call."""
-    loop = asyncio.get_running_loop()
+    if arrive(woken.set):
+        return
     patience = _Patience(interceptor)
     while True:
-        turn: asyncio.Future[None] = loop.create_future()
-        if interceptor.arrive(call, _Wake(loop, turn)):
+        if not woken.wait(interceptor.stall_s) and patience.is_over():
+            interceptor.release(at)
+        woken.clear()
+        if arrive(woken.set):
             return
-        done, _ = await asyncio.wait({turn}, timeout=interceptor.stall_s)
+
+
+async def take_turn_async(interceptor: Interceptor, arrive: Arrive, at: str) -> None:
+    """Wait, without holding up the event loop, until it is the turn of the point `at`."""
+    loop = asyncio.get_running_loop()
+    patience: _Patience | None = None
+    while True:
+        turn: asyncio.Future[None] = loop.create_future()
+        if arrive(_Wake(loop, turn)):
+            return
+        patience = patience or _Patience(interceptor)
+        done, _ = await stock_wait({turn}, timeout=interceptor.stall_s)
         if not done and patience.is_over():
-            interceptor.release(call)
+            interceptor.release(at)
 
 
 class _Patience:

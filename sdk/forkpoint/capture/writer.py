@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from forkpoint.capture.asides import Asides
 from forkpoint.capture.held import Held
 from forkpoint.capture.items import (
     Attempted,
+    Drawn,
     Item,
     Noted,
     Numbers,
+    Passed,
     Payload,
     RunBegun,
     RunOver,
@@ -74,6 +77,7 @@ class RunWriter:
     """0 for the process that began the run."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     _sequence: int = 0
+    _asides: Asides = field(default_factory=Asides)
     _steps: dict[str, StepId] = field(default_factory=dict[str, StepId])
 
     def begin_run(self, begun: RunBegun) -> None:
@@ -98,6 +102,7 @@ class RunWriter:
 
     def end_run(self, over: RunOver) -> RunEnd:
         """The record that closes the run, with the number of events this writer sent."""
+        self._note_asides(over.time_ns)
         refs = list(self.outcome_refs(over.output, over.error))
         refs += self._refs({"attributes": over.attributes})
         return RunEnd(
@@ -115,6 +120,8 @@ class RunWriter:
             self.begin_step(item, self.sign(item), None)
         elif isinstance(item, StepOver):
             self.end_step(item)
+        elif isinstance(item, Passed | Drawn):
+            self._take_aside(item)
         elif isinstance(item, Attempted):
             self.attempt(item)
         elif isinstance(item, Noted):
@@ -242,6 +249,14 @@ class RunWriter:
             )
         )
 
+    def _take_aside(self, item: Passed | Drawn) -> None:
+        if self._asides.take(item, number=self._sequence):
+            self._note_asides(item.time_ns)
+
+    def _note_asides(self, time_ns: int) -> None:
+        for noted in self._asides.notes(time_ns):
+            self.note(noted)
+
     def _noted(self, role: str, payload: Payload | Held, *, strand: str) -> ArtifactRef:
         if isinstance(payload, bytes | Withheld):
             return self.payloads.reference(role, payload, strand=strand)[0]
@@ -280,6 +295,7 @@ class RunWriter:
             self._step(inside)
         self.number = number
         self._sequence = 0
+        self._asides = Asides()
         self.lock = threading.RLock()
         self.payloads.forget()
 

@@ -177,10 +177,11 @@ class Exchange:
                     break
                 finally:
                     self._advancing = False
-                self._handed += 1
+                if not self._handed:
+                    self.call.opening()
+                self._hand_over()
                 yield chunk
-            if self.served is not None:
-                self.call.take_turn()
+            self.call.take_turn()
             self._raise_at_end()
         except GeneratorExit:
             stream.close()
@@ -207,10 +208,11 @@ class Exchange:
                     break
                 finally:
                     self._advancing = False
-                self._handed += 1
+                if not self._handed:
+                    await self.call.opening_async()
+                self._hand_over()
                 yield chunk
-            if self.served is not None:
-                await self.call.take_turn_async()
+            await self.call.take_turn_async()
             self._raise_at_end()
         except GeneratorExit:
             await stream.aclose()
@@ -220,6 +222,11 @@ class Exchange:
             raise
         finally:
             self._stream_over(end, error)
+
+    def _hand_over(self) -> None:
+        if not self._handed:
+            self.call.opened()
+        self._handed += 1
 
     def _raise_at_end(self) -> None:
         outcome = self.served

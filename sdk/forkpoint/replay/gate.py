@@ -14,7 +14,7 @@ Wake = Callable[[], None]
 
 
 class Gate:
-    """Points are places of recorded steps. Not thread-safe: the session holds a lock around it."""
+    """Points are numbers (`points.py`). Not thread-safe: the session holds a lock around it."""
 
     def __init__(self, order: Sequence[int]) -> None:
         self._order = order
@@ -43,12 +43,21 @@ class Gate:
         return self._waiting.pop(self._head, None)
 
     def release(self) -> Wake | None:
-        """Let the first of those that wait go before its turn; None if nobody waits."""
+        """Let the first of those that wait go before its turn; None if nobody waits.
+
+        What should have come before it is given up: nobody waits for that again.
+        """
         if not self._waiting:
             return None
         first = min(self._waiting)
-        self._gone[first] = 1
+        self._gone[self._head : first] = b"\x01" * (first - self._head)
+        self._head = first
         return self._waiting.pop(first)
+
+    @property
+    def head(self) -> int | None:
+        """The point whose turn it is."""
+        return self._order[self._head] if self._head < len(self._order) else None
 
     def open(self) -> list[Wake]:
         """Let everybody go, now and later: the replay is over."""

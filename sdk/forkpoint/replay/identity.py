@@ -14,6 +14,8 @@ import hashlib
 import re
 
 ROOT_STRAND = "r"
+POINTS, DRAWS = "points", "draws"
+"""Names of the notes beside the steps (`points.py`, `draws.py`), and roles of their artifacts."""
 PATH_LIMIT = 200
 """Bytes of a scope; the front of a longer one is replaced by its digest."""
 LABEL_LIMIT = 40
@@ -80,3 +82,13 @@ def spawned_at(strand: str) -> int | None:
 def parent_scope(scope: str) -> str | None:
     """The scope a scope stands in: of a key its own scope, of a strand its spawner."""
     return scope_of(scope) if is_key(scope) else spawner_of(scope)
+
+
+def opening(key: str) -> str:
+    """The point at which a stream hands over its first chunk."""
+    return key + "^"
+
+
+def sleeping(scope: str, number: int) -> str:
+    """The point at which a sleep is over."""
+    return f"{scope}~{number}"

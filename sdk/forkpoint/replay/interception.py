@@ -146,8 +146,32 @@ class Interceptor(Protocol):
         """Whether a served answer may be handed over now; if not, `wake` says when to ask again."""
         ...
 
-    def release(self, call: CallView) -> None:
+    def release(self, at: str) -> None:
         """Nothing moved for too long: let the first that waits go before its turn."""
+        ...
+
+    def arrive_settled(self, strand: str, wake: Callable[[], None]) -> bool:
+        """As `arrive`, for a task or future about to tell those who wait for its result."""
+        ...
+
+    def settled(self, strand: str) -> None:
+        """Who waits for a strand has been told."""
+        ...
+
+    def arrive_open(self, call: CallView, wake: Callable[[], None]) -> bool:
+        """As `arrive`, for the first chunk of a served stream."""
+        ...
+
+    def opened(self, call: CallView) -> None:
+        """A served stream has handed over its first chunk."""
+        ...
+
+    def arrive_asleep(self, scope: str, number: int, wake: Callable[[], None]) -> bool:
+        """As `arrive`, for the n-th sleep of user code in a scope."""
+        ...
+
+    def awake(self, scope: str, number: int) -> None:
+        """That sleep is over."""
         ...
 
     def end(self, call: CallView, *, output: str | None, status: str) -> None:

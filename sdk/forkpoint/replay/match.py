@@ -56,7 +56,7 @@ class Matcher:
 
     def find(self, scope: str, kind: StepType, signature: str | None) -> Found:
         """The recorded step of a call, by rows 1 to 6 of the replay guide."""
-        within = self._recorded(scope)
+        within = self.recorded(scope)
         at = self.at_cursor(within)
         if at is not None and self._recording.types[at] == kind:
             recorded = self._recording.started[at].signature
@@ -197,7 +197,7 @@ class Matcher:
 
     def _moved(self, spawner: str, within: str, kind: StepType, signature: str) -> Found | None:
         """The first unclaimed strand of the same spawner that began with an equal call."""
-        recorded = self._recorded(spawner)
+        recorded = self.recorded(spawner)
         strands = self._index.by_first.get((shortened(recorded), kind, signature))
         while strands and strands[0] in self._claims:
             strands.popleft()
@@ -208,7 +208,7 @@ class Matcher:
             return None
         return Found(first, Match.MOVED, strands[0], "moved", self.at_cursor(within))
 
-    def _recorded(self, scope: str) -> str:
+    def recorded(self, scope: str) -> str:
         """The recorded scope that stands for a scope of this run."""
         known = self._alias.get(scope)
         if known is not None:
@@ -223,7 +223,7 @@ class Matcher:
         parent = parent_scope(scope)
         if parent is None:
             return scope
-        recorded = self._recorded(parent)
+        recorded = self.recorded(parent)
         if recorded == NOWHERE:
             return NOWHERE
         named = shortened(recorded) + scope[len(parent) :]

@@ -11,6 +11,7 @@ from forkpoint.events.model import (
     ArtifactRef,
     Event,
     Gap,
+    Note,
     RunEnd,
     RunStart,
     SourceRef,
@@ -47,6 +48,9 @@ class Recording:
     types: Sequence[StepType]
     by_key: Mapping[str, int]
     by_seq: Mapping[int, int]
+    notes: Sequence[Note]
+    numbers: Mapping[int, Sequence[int]]
+    """Writer -> `seq` by `sequence_no`."""
 
     @classmethod
     def load(
@@ -75,6 +79,8 @@ class Recording:
             types=[(step.kind, step.name) for step in reading.started],
             by_key={key: place for place, key in enumerate(keys)},
             by_seq={seq: place for place, seq in enumerate(reading.seqs)},
+            notes=reading.notes,
+            numbers=reading.written,
         )
 
     def __len__(self) -> int:
@@ -123,12 +129,15 @@ class _Reading:
         self.started: list[StepStarted] = []
         self.ended: list[StepEnded | None] = []
         self.end_seqs: list[int | None] = []
+        self.notes: list[Note] = []
+        self.written: dict[int, list[int]] = {}
         self._places: dict[str, int] = {}
         self._numbers: dict[int, list[int]] = {}
         self._gaps = 0
 
     def take(self, seq: int, event: Event) -> None:
         self._numbers.setdefault(event.writer, []).append(event.sequence_no)
+        self.written.setdefault(event.writer, []).append(seq)
         if isinstance(event, StepStarted):
             self._places[event.step_id] = len(self.started)
             self.seqs.append(seq)
@@ -137,6 +146,8 @@ class _Reading:
             self.end_seqs.append(None)
         elif isinstance(event, StepEnded):
             self._end(seq, event)
+        elif isinstance(event, Note):
+            self.notes.append(event)
         elif isinstance(event, Gap):
             self._gaps += 1
 

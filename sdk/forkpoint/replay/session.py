@@ -12,7 +12,7 @@ from forkpoint.content.encode import encode
 from forkpoint.content.errors import ContentError
 from forkpoint.content.store import MemoryBlocks
 from forkpoint.errors import ReplayError
-from forkpoint.events.kinds import Kind, Mode
+from forkpoint.events.kinds import Mode
 from forkpoint.events.model import Origin, ReplayInfo
 from forkpoint.replay.answers import edited, recorded
 from forkpoint.replay.codes import BREACHES, DIVERGENCES
@@ -20,6 +20,7 @@ from forkpoint.replay.cut import Cut, find_cut
 from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.gate import Gate, Wake
+from forkpoint.replay.identity import opening, sleeping
 from forkpoint.replay.index import build
 from forkpoint.replay.interception import (
     CallView,
@@ -29,6 +30,7 @@ from forkpoint.replay.interception import (
     ReplayResult,
     Served,
 )
+from forkpoint.replay.points import Points
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.report import Ending, conclude
 from forkpoint.replay.spec import ReplaySpec
@@ -69,7 +71,8 @@ class Session:
         self._stopped_at: str | None = None
         self._breaches: list[str] = []
         self._taints = Taints()
-        self._gate = Gate(_finish_order(recording))
+        self._order = Points(recording, index)
+        self._gate = Gate(self._order.order)
         self._points: dict[str, int] = {}
         """Key of an open call -> the recorded step at whose turn its answer is handed over."""
         self.moves = 0
@@ -139,15 +142,56 @@ class Session:
             place = self._points.get(call.key)
             return place is None or self._gate.arrive(place, wake)
 
-    def release(self, call: CallView) -> None:
-        """Nothing moved for too long: let the first that waits go before its turn."""
+    def release(self, at: str) -> None:
+        """Nothing moved for too long: let the first that waits go before its turn; `at` waited."""
         with self._lock:
             wake = None if self._live else self._gate.release()
             if wake is not None:
                 self.moves += 1
-                self._unproven(call.key)
+                self._unproven(at)
         if wake is not None:
             wake()
+
+    def arrive_settled(self, strand: str, wake: Wake) -> bool:
+        """Whether a task or future that has come to its end may tell who waits for it.
+
+        Steps its strand should have made and did not will never come: nobody waits for them.
+        """
+        with self._lock:
+            recorded = self._decider.matcher.recorded(strand)
+            never = self._order.left_over(recorded, self._decider.matcher.used)
+            other = self._gate.leave(never) if never else None
+            goes = self._arrive_at(recorded, wake)
+        if other is not None:
+            other()
+        return goes
+
+    def arrive_asleep(self, scope: str, number: int, wake: Wake) -> bool:
+        """Whether the n-th sleep of a scope may be over."""
+        with self._lock:
+            return self._arrive_at(sleeping(self._decider.matcher.recorded(scope), number), wake)
+
+    def arrive_open(self, call: CallView, wake: Wake) -> bool:
+        """Whether a served stream may hand over its first chunk."""
+        with self._lock:
+            place = self._points.get(call.key)
+            if place is None:
+                return True
+            return self._arrive_at(opening(self.recording.started[place].key), wake)
+
+    def settled(self, strand: str) -> None:
+        """Who waits for a strand has been told."""
+        self._pass(lambda: self._decider.matcher.recorded(strand))
+
+    def awake(self, scope: str, number: int) -> None:
+        """The n-th sleep of a scope is over."""
+        self._pass(lambda: sleeping(self._decider.matcher.recorded(scope), number))
+
+    def opened(self, call: CallView) -> None:
+        """A served stream has handed over its first chunk."""
+        place = self._points.get(call.key)
+        if place is not None:
+            self._pass(lambda: opening(self.recording.started[place].key))
 
     def end(self, call: CallView, *, output: str | None, status: str) -> None:
         """A call is over; the next in the recorded order of completion may go."""
@@ -155,7 +199,7 @@ class Session:
             self.moves += 1
             self._live.discard(call.key)
             place = self._points.pop(call.key, None)
-            wake = None if place is None else self._gate.leave((place,))
+            wake = None if place is None else self._gate.leave(self._order.of_steps((place,)))
         if wake is not None:
             wake()
 
@@ -196,6 +240,21 @@ class Session:
                 ),
             )
 
+    def _arrive_at(self, name: str, wake: Wake) -> bool:
+        """Points beside the steps are kept while the run goes as recorded, no longer."""
+        point = self._order.numbers.get(name)
+        if point is None or self._stop is not None or self._decider.interventions:
+            return True
+        return self._gate.arrive(point, wake)
+
+    def _pass(self, name: Callable[[], str]) -> None:
+        with self._lock:
+            self.moves += 1
+            point = self._order.numbers.get(name())
+            wake = None if point is None else self._gate.leave((point,))
+        if wake is not None:
+            wake()
+
     def _queue(self, call: CallView, answer: Answer) -> Wake | None:
         """Give an exact answer its turn; steps answered in another way have none."""
         self.moves += 1
@@ -205,7 +264,7 @@ class Session:
         if answer.place is not None and answer.mode is Mode.EXACT and answer.action != "live":
             self._points[call.key] = answer.place
             gone.remove(answer.place)
-        return self._gate.leave(gone) if gone else None
+        return self._gate.leave(self._order.of_steps(gone)) if gone else None
 
     def _unproven(self, key: str) -> None:
         findings = self._decider.findings
@@ -275,16 +334,6 @@ class Session:
 
     def _kept(self, value: Value) -> str:
         return digest_text(encode(value, self.blocks.put))
-
-
-def _finish_order(recording: Recording) -> list[int]:
-    """Steps in the order of their recorded ends; scopes that run their body are no points."""
-    ended = [
-        (end, place)
-        for place, end in enumerate(recording.end_seqs)
-        if end is not None and recording.types[place][0] is not Kind.AGENT
-    ]
-    return [place for _, place in sorted(ended)]
 
 
 def _cut(recording: Recording, spec: ReplaySpec) -> Cut | None:

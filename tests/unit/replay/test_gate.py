@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from functools import partial
 
 import pytest
 from forkpoint.capture.turns import take_turn, take_turn_async
@@ -32,7 +33,7 @@ async def handed_over(player: Player, view: CallView) -> object:
     """What the recorder does with a served call."""
     answer = player.session.begin(view)
     assert isinstance(answer, Served)
-    await take_turn_async(player.session, view)
+    await take_turn_async(player.session, partial(player.session.arrive, view), view.key)
     player.session.end(view, output=None, status="ok")
     return answer.outcome.output
 
@@ -62,7 +63,7 @@ def test_threads_get_their_answers_in_the_recorded_order():
     def work(view: CallView) -> None:
         answer = player.session.begin(view)
         assert isinstance(answer, Served)
-        take_turn(player.session, view)
+        take_turn(player.session, partial(player.session.arrive, view), view.key)
         got.append(answer.outcome.output)
         player.session.end(view, output=None, status="ok")
 
@@ -82,7 +83,7 @@ def test_whoever_waits_for_a_call_that_never_comes_is_released_and_the_order_is_
     woken: list[bool] = []
 
     waits = not player.session.arrive(first, lambda: woken.append(True))
-    player.session.release(first)
+    player.session.release(first.key)
     goes = player.session.arrive(first, lambda: None)
     report = player.finish()
 
