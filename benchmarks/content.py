@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
-from time import perf_counter_ns, thread_time_ns
+from time import thread_time_ns
 from typing import Any
 
 import zstandard
 from forkpoint.content import Digest, MemoryBlocks, Tracker, encode, snapshot, walk
 from forkpoint.events.canonical import canonical_bytes
 
-try:
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import (
-        BatchSpanProcessor,
-        SpanExporter,
-        SpanExportResult,
-    )
-except ImportError:  # the peer is measured only where it is installed
-    TracerProvider = None
+from benchmarks.capture import host_figures
 
 Message = dict[str, Any]
 
@@ -36,9 +28,7 @@ PACK_BYTES = 256 * 1024
 
 def run() -> dict[str, float]:
     talk = conversation(CALLS, size=MESSAGE_BYTES)
-    figures = {"capture_p50_us": capture_p50_us()}
-    if TracerProvider is not None:
-        figures["otel_span_p50_us"] = otel_span_p50_us()
+    figures = host_figures()
     figures["background_append_us"] = background_append_us(talk)
     raw, packed = loop_ratios(talk)
     figures["storage_ratio_loop400"] = raw
@@ -60,29 +50,6 @@ def conversation(n: int, *, size: int, seed: int = 7) -> list[Message]:
         {"role": "user" if at % 2 == 0 else "assistant", "content": text}
         for at, text in enumerate(texts)
     ]
-
-
-def capture_p50_us() -> float:
-    """In the host's thread: one snapshot of 10 KB of messages."""
-    messages = conversation(20, size=480)
-    return median_us(lambda: snapshot(messages))
-
-
-def otel_span_p50_us() -> float:
-    """The peer: a bare OpenTelemetry span that carries the same messages as JSON."""
-    messages = conversation(20, size=480)
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(Nowhere()))
-    tracer = provider.get_tracer("bench")
-
-    def span() -> None:
-        with tracer.start_as_current_span("chat") as current:
-            current.set_attribute("gen_ai.input.messages", json.dumps(messages))
-
-    try:
-        return median_us(span)
-    finally:
-        provider.shutdown()
 
 
 def background_append_us(talk: Sequence[Message]) -> float:
@@ -137,23 +104,3 @@ def agentdojo_ratio(directory: Path) -> float:
                 encode(message, blocks.put)
                 events += 2
     return (blocks.size + REFERENCE_BYTES * events) / sum(map(len, unique))
-
-
-def median_us(measured: Callable[[], object], *, times: int = 2000) -> float:
-    """The median of many single calls, after some to warm up."""
-    costs: list[int] = []
-    for _ in range(times + 100):
-        started = perf_counter_ns()
-        measured()
-        costs.append(perf_counter_ns() - started)
-    return median(costs[100:]) / 1000
-
-
-if TracerProvider is not None:
-
-    class Nowhere(SpanExporter):
-        """Takes spans and keeps none."""
-
-        def export(self, spans: Sequence[Any]) -> SpanExportResult:
-            del spans
-            return SpanExportResult.SUCCESS

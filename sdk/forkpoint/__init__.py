@@ -13,8 +13,8 @@ Names are loaded when they are first used, so that importing this costs next to 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
+"""True to type checkers; importing it from `typing` would cost more than all the rest."""
 
 if TYPE_CHECKING:
     from forkpoint.capture.api import add_secret, flush, init, stats
@@ -87,7 +87,7 @@ def __getattr__(name: str) -> object:
     module = _HOME_OF.get(name)
     if module is None:
         raise AttributeError(f"module 'forkpoint' has no attribute {name!r}")
-    value = getattr(importlib.import_module(module), name)
+    value = getattr(__import__(module, fromlist=(name,)), name)
     globals()[name] = value
     return value
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from forkpoint.capture.calls import Target
-from forkpoint.capture.parts import Binder
+from forkpoint.capture.parts import Binder, Sorter
 from forkpoint.capture.wrappers import Wrapped, wrapper
 from forkpoint.errors import UsageError
 from forkpoint.events.kinds import Effect, Kind
@@ -114,7 +114,8 @@ def _decorate(
             raise UsageError("put the decorator below @staticmethod and @classmethod")
         called = name or str(getattr(inner, "__name__", type(inner).__name__))
         target = Target(kind=kind, name=called, effect=effect, intent=intent)
-        wrapped = Wrapped(inner, target, Binder(inner, exclude=exclude), version)
+        sorter = Sorter(kind, Binder(inner, exclude=exclude), version=version)
+        wrapped = Wrapped(inner, target, sorter)
         return cast("Callable[..., Any]", functools.wraps(inner)(wrapper(wrapped)))
 
     return decorate if function is None else decorate(function)

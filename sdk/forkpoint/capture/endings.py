@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from forkpoint.capture.failures import class_name, describe, is_cancellation
 from forkpoint.capture.items import (
@@ -11,7 +12,6 @@ from forkpoint.capture.items import (
     Numbers,
     Payload,
     Status,
-    StepBegun,
     StepOver,
     Streamed,
     Withheld,
@@ -21,8 +21,7 @@ from forkpoint.capture.snapshots import taken
 from forkpoint.events.model import StepEnded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """What a call came to."""
 
     status: Status = "ok"
@@ -53,11 +52,11 @@ def failed(
     )
 
 
-def step_over(begun: StepBegun, ending: Ending, now: int) -> StepOver:
+def step_over(key: str, strand: str, ending: Ending, now: int) -> StepOver:
     """The fact that a call is over."""
     return StepOver(
-        key=begun.key,
-        strand=begun.strand,
+        key=key,
+        strand=strand,
         status=ending.status,
         time_ns=now,
         size=payload_bytes(ending.output) + payload_bytes(ending.error),

@@ -11,10 +11,11 @@ from forkpoint.capture.held import Held, HeldBytes, HeldFile
 from forkpoint.events.kinds import Effect, Kind, RunStatus
 from forkpoint.events.model import Origin, StepEnded
 
+# `gc=False`: they hold bytes and names and never refer in a circle, so the collector need not look.
 Status = Literal["ok", "error", "cancelled"]
 
 
-class Withheld(msgspec.Struct, frozen=True):
+class Withheld(msgspec.Struct, frozen=True, gc=False):
     """A payload that is not recorded, and why (`overload`, `unserialisable`, `too_large`, ...)."""
 
     reason: str
@@ -30,7 +31,7 @@ def payload_bytes(payload: Payload | None) -> int:
     return len(payload) if type(payload) is bytes else 0
 
 
-class RunBegun(msgspec.Struct, frozen=True, kw_only=True):
+class RunBegun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A run starts."""
 
     name: str
@@ -42,7 +43,7 @@ class RunBegun(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin | None = None
 
 
-class StepBegun(msgspec.Struct, frozen=True, kw_only=True):
+class StepBegun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call starts."""
 
     kind: Kind
@@ -64,7 +65,7 @@ class StepBegun(msgspec.Struct, frozen=True, kw_only=True):
     subtype: str | None = None
 
 
-class Streamed(msgspec.Struct, frozen=True, kw_only=True):
+class Streamed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a streamed output was handed over: enough to hand it over again, chunk by chunk."""
 
     count: int
@@ -74,7 +75,7 @@ class Streamed(msgspec.Struct, frozen=True, kw_only=True):
     `end` is `done`, `closed` (the caller stopped early) or `broken`."""
 
 
-class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+class Numbers(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a step says about itself besides its payload."""
 
     model: str | None = None
@@ -88,7 +89,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
 NO_NUMBERS = Numbers()
 
 
-class StepOver(msgspec.Struct, frozen=True, kw_only=True):
+class StepOver(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call is over."""
 
     key: str
@@ -115,7 +116,7 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True):
     make: Callable[[], StepOver]
 
 
-class Attempted(msgspec.Struct, frozen=True, kw_only=True):
+class Attempted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One try of a call that its client library repeats."""
 
     key: str
@@ -126,7 +127,7 @@ class Attempted(msgspec.Struct, frozen=True, kw_only=True):
     http_status: int | None = None
 
 
-class Noted(msgspec.Struct, frozen=True, kw_only=True):
+class Noted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact about the run that is no call."""
 
     name: str
@@ -139,7 +140,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str | None = None
 
 
-class Passed(msgspec.Struct, frozen=True):
+class Passed(msgspec.Struct, frozen=True, gc=False):
     """A point beside the steps whose order a replay keeps (`replay/points.py`)."""
 
     point: str
@@ -147,7 +148,7 @@ class Passed(msgspec.Struct, frozen=True):
     size: int = 0
 
 
-class Drawn(msgspec.Struct, frozen=True):
+class Drawn(msgspec.Struct, frozen=True, gc=False):
     """A value user code drew from the clock or from chance (`replay/draws.py`)."""
 
     scope: str
@@ -157,7 +158,7 @@ class Drawn(msgspec.Struct, frozen=True):
     size: int = 0
 
 
-class RunOver(msgspec.Struct, frozen=True, kw_only=True):
+class RunOver(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A run is over."""
 
     status: RunStatus

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Protocol
 
 from forkpoint.capture import process, replaying, spawn
-from forkpoint.capture.calls import Call, Target, begin
+from forkpoint.capture.beginning import begin
+from forkpoint.capture.calls import Call, Target
 from forkpoint.capture.runs import Run, RunContext, leave
 from forkpoint.capture.strands import Frame, current, site, strand_frame
 from forkpoint.errors import UsageError
@@ -119,7 +120,7 @@ class AgentScope:
         target = Target(kind=Kind.AGENT, name=self._name)
         self._call = begin(self._frame, target, parts, site=site(2))
         if self._call is not None:
-            self._token = current.set(self._call.frame)
+            self._token = current.set(self._call)
         return self
 
     def __exit__(

@@ -13,7 +13,7 @@ from forkpoint.capture import spawn
 from forkpoint.capture.assembly import assembled
 from forkpoint.capture.counters import Counters
 from forkpoint.capture.recorder import Recorder
-from forkpoint.capture.strands import Frame, Scope, current
+from forkpoint.capture.strands import Frame, Scope, current, renew_locks
 from forkpoint.settings import Settings
 
 _lock = threading.Lock()
@@ -152,6 +152,7 @@ def _in_parent() -> None:
 def _in_child() -> None:
     global _forking, _lock, _outside
     _lock = threading.Lock()
+    renew_locks()
     _outside = Counters()
     numbers = dict(_fork_numbers)
     _fork_numbers.clear()

@@ -94,7 +94,7 @@ class Recorder:
         self._fresh()
 
     def _fresh(self) -> None:
-        self._queue: deque[tuple[Run, Item, int]] = deque()
+        self._queue: deque[tuple[Run, Item]] = deque()
         self._arrived = 0
         self._taken = 0
         self._bytes_lock = threading.Lock()
@@ -165,7 +165,7 @@ class Recorder:
             return
         if size:
             self._arrived += size  # approximate where threads race: the bound is a soft one
-        self._queue.append((run, item, size))
+        self._queue.append((run, item))
         if self._thread is None and self._background:
             self._start()
         elif self._idle or waiting == EARLY:
@@ -175,8 +175,8 @@ class Recorder:
         """Write everything that waits; any thread may do it."""
         with self._drain_lock:
             while self._queue:
-                run, item, size = self._queue.popleft()
-                self._taken += size
+                run, item = self._queue.popleft()
+                self._taken += item.size
                 self._take(run, item)
                 time.sleep(0)  # the host gets the interpreter between any two facts
             self.sink.flush()

@@ -46,32 +46,27 @@ class Scope:
         self.text = text if len(text) <= _SURELY_SHORT else identity.shortened(text)
         self.strand = strand
         self.calls = 0
-        self._stem: str | None = None
-        self._open: list[int] | None = None
+        self._stem = identity.call_key(self.text, 0)[:-1]
+        self._open: list[int] = []
         self._spawned: dict[str, int] | None = None
         self._lock = threading.Lock()
 
     def begin(self) -> tuple[str, bool, int]:
         """Key of the next call, whether it is contended, and the mark `end` wants back."""
         mark = worker()
+        contended = False
         with self._lock:
             count = self.calls
             self.calls = count + 1
             if self._open:
-                contended = any(other != mark for other in self._open)
-                self._open.append(mark)
-            else:
-                contended = False
-                self._open = [mark]
-        stem = self._stem
-        if stem is None:
-            stem = self._stem = identity.call_key(self.text, 0)[:-1]
-        return f"{stem}{count}", contended, mark
+                contended = self._open.count(mark) < len(self._open)
+            self._open.append(mark)
+        return f"{self._stem}{count}", contended, mark
 
     def end(self, mark: int) -> None:
         """One call of this scope, begun under `mark`, is over."""
         with self._lock:
-            if self._open and mark in self._open:
+            if mark in self._open:
                 self._open.remove(mark)
 
     def spawn(self, name: str) -> str:
@@ -103,16 +98,48 @@ class Scope:
 class Frame:
     """What the code running now belongs to: its run, the scope its calls count in, its step.
 
-    Never changed. Not a frozen dataclass: one is made for each call, and those take 1 us.
+    Never changed, but that the scope of a step is made when something first happens in it: most
+    calls hold no others. Not a frozen dataclass: one is made for each call, and those take 1 us.
     """
 
-    __slots__ = ("run", "scope", "step")
+    __slots__ = ("_scope", "_strand", "run", "step")
 
-    def __init__(self, run: Run, scope: Scope, step: str | None) -> None:
+    def __init__(self, run: Run, scope: Scope | str, step: str | None) -> None:
+        """`scope` is a strand's, or for that of the step itself the name of the strand it is on."""
         self.run = run
-        self.scope = scope
         self.step = step
         """Key of the open step."""
+        if isinstance(scope, str):
+            self._strand = scope
+            self._scope: Scope | None = None
+        else:
+            self._strand = scope.strand
+            self._scope = scope
+
+    @property
+    def scope(self) -> Scope:
+        """Where the calls and spawns of this frame are counted."""
+        found = self._scope
+        if found is None:
+            made = Scope(self.step or self._strand, self._strand)
+            with _first.lock:
+                found = self._scope = self._scope or made
+        return found
+
+
+class _First:
+    """Decides between two threads that make the scope of one step at once."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+_first = _First()
+
+
+def renew_locks() -> None:
+    """In a forked child: another thread may have held a lock when it was copied."""
+    _first.lock = threading.Lock()
 
 
 current: ContextVar[Frame | None] = ContextVar("forkpoint_frame", default=None)
@@ -154,10 +181,16 @@ def site(depth: int) -> str | None:
     None where that is the machinery of tasks and threads: it says nothing about the program.
     """
     frame = sys._getframe(depth + 1)  # pyright: ignore[reportPrivateUsage]
-    module = frame.f_globals.get("__name__", "?")
-    return None if module in _MACHINERY else _site_of(module, frame.f_code.co_qualname)
+    place = frame.f_globals.get("__name__", "?"), frame.f_code.co_qualname
+    found = _sites.get(place, "")
+    if found != "":
+        return found
+    if len(_sites) >= _SITES:
+        _sites.clear()
+    module, name = place
+    known = _sites[place] = None if module in _MACHINERY else f"{module}:{name}"[:512]
+    return known
 
 
-@functools.lru_cache(maxsize=4096)
-def _site_of(module: str, name: str) -> str:
-    return f"{module}:{name}"[:512]
+_sites: dict[tuple[str, str], str | None] = {}
+_SITES = 4096

@@ -74,7 +74,7 @@ def recorded(
     step = partial(body.send, None)
     try:
         while True:
-            token = current.set(call.frame)
+            token = current.set(call)
             try:
                 chunk = step()
             finally:
@@ -106,7 +106,7 @@ async def recorded_async(
     step = partial(body.asend, None)
     try:
         while True:
-            token = current.set(call.frame)
+            token = current.set(call)
             try:
                 chunk = await step()
             finally:

@@ -6,17 +6,22 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from forkpoint.capture import process, streams
-from forkpoint.capture.calls import Call, Target, begin
+from forkpoint.capture.beginning import begin
+from forkpoint.capture.calls import Call, Target, refuse
 from forkpoint.capture.failures import rebuild
-from forkpoint.capture.parts import Binder, changed_arguments, parts_of
+from forkpoint.capture.parts import Sorter
 from forkpoint.capture.revival import revived
 from forkpoint.capture.spawn import follow_loop
 from forkpoint.capture.strands import Frame, current, site
 from forkpoint.errors import UsageError
 from forkpoint.replay.interception import Outcome
+
+_PLAIN = frozenset((dict, str, list, tuple, int, float, bool, NoneType))
+"""Types that are surely no generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,7 @@ class Wrapped:
 
     function: Callable[..., Any]
     target: Target
-    binder: Binder
-    version: str | None
+    sorter: Sorter
 
     @property
     def site(self) -> str:
@@ -36,8 +40,12 @@ class Wrapped:
 
     def open(self, frame: Frame, args: Sequence[object], kwargs: dict[str, object]) -> Call | None:
         """Begin a call of it; two Python frames below the caller."""
-        arguments = self.binder.bind(args, kwargs)
-        parts = parts_of(self.target.kind, arguments, version=self.version)
+        try:
+            parts = self.sorter.parts(args, kwargs)
+        except Exception as error:  # an argument whose own attributes raise
+            frame.run.recorder.counters.add("internal_errors")
+            refuse(frame.run, error)
+            return None
         model = parts.get("model")
         return begin(
             frame,
@@ -53,9 +61,7 @@ class Wrapped:
         """The arguments the body is to get: the caller's, unless the replay edits the input."""
         if not call.edited:
             return tuple(args), kwargs
-        arguments = self.binder.bind(args, kwargs)
-        changed = changed_arguments(self.target.kind, arguments, call.edited)
-        return self.binder.rebind(args, kwargs, changed)
+        return self.sorter.rebind(args, kwargs, call.edited)
 
 
 def wrapper(wrapped: Wrapped) -> Callable[..., Any]:
@@ -83,7 +89,7 @@ def _function(wrapped: Wrapped) -> Callable[..., Any]:
         if call.served is not None:
             return _hand_over(wrapped, call)
         args, kwargs = wrapped.edited(call, args, kwargs)
-        token = current.set(call.frame)
+        token = current.set(call)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
@@ -111,7 +117,7 @@ def _coroutine(wrapped: Wrapped) -> Callable[..., Any]:
         if call.served is not None:
             return await _hand_over_async(wrapped, call)
         args, kwargs = wrapped.edited(call, args, kwargs)
-        token = current.set(call.frame)
+        token = current.set(call)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
@@ -164,6 +170,9 @@ def _async_generator(wrapped: Wrapped) -> Callable[..., Any]:
 
 def _kept(call: Call, result: Any) -> Any:
     """Record what a call returned; a generator is recorded while it is consumed."""
+    if type(result) in _PLAIN:
+        call.finish(result)
+        return result
     if streams.is_generator(result):
         return streams.recorded(result, call)
     if streams.is_async_generator(result):

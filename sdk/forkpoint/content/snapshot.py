@@ -22,7 +22,7 @@ from forkpoint.content.encode import Writer
 from forkpoint.content.errors import CorruptBlock, LimitExceeded, NotEncodable
 from forkpoint.content.limits import LIMITS, Limits
 
-_OPTIONS = (
+OPTIONS = (
     ormsgpack.OPT_NON_STR_KEYS
     | ormsgpack.OPT_PASSTHROUGH_BIG_INT
     | ormsgpack.OPT_PASSTHROUGH_DATACLASS
@@ -30,6 +30,7 @@ _OPTIONS = (
     | ormsgpack.OPT_PASSTHROUGH_ENUM
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
+"""How values are packed; what they leave over goes through `plain`."""
 _INTEGER, _TEXT, _PAIRS = 1, 2, 3
 """Extension types: an integer beyond 64 bits, text with lone surrogates, a dict of odd keys."""
 _TEXTUAL = (UUID, Decimal, PurePath)
@@ -42,7 +43,7 @@ def snapshot(value: object, limits: Limits = LIMITS) -> bytes:
     Raises `NotEncodable` for a type nothing is known about, and `LimitExceeded`.
     """
     try:
-        data = ormsgpack.packb(value, _plain, _OPTIONS)
+        data = ormsgpack.packb(value, plain, OPTIONS)
     except TypeError:  # a lone surrogate, an odd key, an unknown type, too deep: look closer
         data = _packed(_copy(value, 1, limits))
     if len(data) > limits.snapshot_bytes:
@@ -56,10 +57,10 @@ def restore_snapshot(data: bytes) -> Value:
 
 
 def _packed(value: object) -> bytes:
-    return ormsgpack.packb(value, None, _OPTIONS)
+    return ormsgpack.packb(value, None, OPTIONS)
 
 
-def _plain(value: Any) -> object:
+def plain(value: Any) -> object:
     """One step from a foreign type towards the value model."""
     if isinstance(value, int) and not isinstance(value, Enum):
         return ormsgpack.Ext(_INTEGER, _decimal(value))
@@ -131,8 +132,8 @@ def _copy(value: object, depth: int, limits: Limits) -> object:
 
 
 def _step(value: object, depth: int, limits: Limits) -> object:
-    plain = _plain(value)
-    return plain if isinstance(plain, ormsgpack.Ext) else _copy(plain, depth + 1, limits)
+    simpler = plain(value)
+    return simpler if isinstance(simpler, ormsgpack.Ext) else _copy(simpler, depth + 1, limits)
 
 
 def _text(value: str) -> object:

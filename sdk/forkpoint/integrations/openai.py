@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Any, cast
 
 from forkpoint.capture import process
-from forkpoint.capture.calls import begin
+from forkpoint.capture.beginning import begin
 from forkpoint.capture.canary import kinds_seen
 from forkpoint.capture.spawn import follow_loop
 from forkpoint.capture.strands import Frame, current
@@ -88,7 +88,7 @@ def _request(original: Any) -> Any:
         if exchange.waits_at_once:
             exchange.call.take_turn()
         exchange.raise_served()
-        tokens = current.set(exchange.call.frame), current_exchange.set(exchange)
+        tokens = current.set(exchange.call), current_exchange.set(exchange)
         try:
             result = original(self, cast_to, options, **how)
         except BaseException as error:
@@ -113,7 +113,7 @@ def _request_async(original: Any) -> Any:
         if exchange.waits_at_once:
             await exchange.call.take_turn_async()
         exchange.raise_served()
-        tokens = current.set(exchange.call.frame), current_exchange.set(exchange)
+        tokens = current.set(exchange.call), current_exchange.set(exchange)
         try:
             result = await original(self, cast_to, options, **how)
         except BaseException as error:
@@ -202,7 +202,7 @@ def _edited(exchange: Exchange, options: Any) -> Any:
     changed = exchange.call.edited
     if not changed or exchange.served is not None:
         return options
-    body = put_back(_body_of(options), changed, codec=exchange.call.begun.codec)
+    body = put_back(_body_of(options), changed, codec=exchange.call.target.codec)
     return options.model_copy(update={"json_data": body, "extra_json": None})
 
 

@@ -13,50 +13,6 @@ from forkpoint.events.model import Note, StepEnded
 from forkpoint.testing.memory import Recorded, recorded
 
 
-def test_arguments_are_equal_values_however_they_are_spelt(memory: Recorded) -> None:
-    @forkpoint.tool
-    def search(query: str, limit: int = 3) -> None: ...
-
-    with forkpoint.run("r"):
-        search("q")
-        search("q", limit=3)
-        search(limit=3, query="q")
-
-    assert len({step.signature for step in memory.steps}) == 1
-    assert memory.input("r#0", "args") == {"limit": 3, "query": "q"}
-
-
-def test_methods_leave_self_out_and_excluded_arguments_are_not_recorded(memory: Recorded) -> None:
-    class Desk:
-        @forkpoint.tool(exclude=["client"])
-        def look(self, *paths: str, client: object, **options: int) -> str:
-            return paths[0]
-
-    with forkpoint.run("r"):
-        assert Desk().look("a", "b", client=object(), depth=2) == "a"
-
-    assert memory.input("r#0", "args") == {"paths": ["a", "b"], "options": {"depth": 2}}
-
-
-def test_a_model_call_has_the_parts_of_its_kind(memory: Recorded) -> None:
-    @forkpoint.model
-    def ask(messages: list[object], model: str, temperature: float, stream: bool = False) -> str:
-        return "hello"
-
-    with forkpoint.run("r"):
-        ask([{"role": "system", "content": "s"}, {"role": "user", "content": "u"}], "m-1", 0.5)
-
-    step = memory.step("r#0")
-    assert (step.kind, step.model, step.site) == (
-        Kind.MODEL,
-        "m-1",
-        f"{__name__}:test_a_model_call_has_the_parts_of_its_kind",
-    )
-    assert memory.input("r#0", "system") == [{"role": "system", "content": "s"}]
-    assert memory.input("r#0", "messages") == [{"role": "user", "content": "u"}]
-    assert memory.input("r#0", "params") == {"temperature": 0.5}
-
-
 def test_the_delta_of_a_growing_talk_covers_its_new_messages_only(memory: Recorded) -> None:
     @forkpoint.model
     def ask(messages: list[dict[str, str]]) -> None: ...

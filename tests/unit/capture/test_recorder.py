@@ -133,7 +133,7 @@ def test_a_bug_in_front_of_the_queue_leaves_the_call_unrecorded(
         raise RuntimeError("bug")
 
     with forkpoint.run("r"):
-        monkeypatch.setattr("forkpoint.capture.calls._opened", broken)
+        monkeypatch.setattr("forkpoint.capture.beginning.StepBegun", broken)
         assert leaf("x") == "x"
 
     assert memory.steps == []

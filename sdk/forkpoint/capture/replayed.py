@@ -1,0 +1,157 @@
+"""Calls of a replay: signed and decided before they act, answered from the recording or lived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from msgspec import structs
+
+from forkpoint.capture.calls import UNEDITED, Call, Target, refuse
+from forkpoint.capture.items import Deferred, Payload, StepBegun, StepOver, Withheld
+from forkpoint.capture.runs import Run
+from forkpoint.capture.snapshots import taken
+from forkpoint.capture.strands import Scope
+from forkpoint.capture.turns import take_turn, take_turn_async
+from forkpoint.capture.writer import Signed
+from forkpoint.events.kinds import Match, Mode
+from forkpoint.events.model import ReplayInfo
+from forkpoint.replay.interception import (
+    Breach,
+    CallView,
+    Diverged,
+    Interceptor,
+    Outcome,
+    Served,
+)
+
+
+class ReplayedCall(Call):
+    """A call in a run that is answered by a recording."""
+
+    __slots__ = ("_view", "begun", "edited", "served")
+
+    def __init__(self, run: Run, target: Target, begun: StepBegun, outer: Scope, mark: int) -> None:
+        super().__init__(run, target, begun, outer, mark)
+        self.begun = begun
+        self.served: Outcome | None = None
+        self.edited: Mapping[str, object] = UNEDITED
+        self._view: CallView | None = None
+
+    def decide(self, interceptor: Interceptor) -> None:
+        """Sign the call, ask the replay, and record what it decided before anything acts."""
+        writer = self.run.writer
+        view, signed = self._viewed()
+        self.edited = interceptor.new_input(view)
+        if self.edited:
+            changed = {part: taken(value) for part, value in self.edited.items()}
+            self.begun = structs.replace(self.begun, parts={**self.begun.parts, **changed})
+            view, signed = self._viewed()
+        try:
+            decision = interceptor.begin(view)
+        except (Diverged, Breach) as stop:
+            reason = stop.reason if isinstance(stop, Diverged) else stop.guard
+            info = ReplayInfo(
+                session=interceptor.origin.session,
+                mode=Mode.EXACT,
+                match=Match.NONE,
+                divergence=reason,
+            )
+            with writer.lock:
+                writer.begin_step(self.begun, signed, info)
+            self.fail(stop)
+            raise
+        with writer.lock:
+            writer.begin_step(self.begun, signed, decision.replay)
+        self._view = view
+        if isinstance(decision, Served):
+            self.served = decision.outcome
+
+    def take_turn(self) -> None:
+        """Wait until a served answer may be handed over; a wait that ends badly ends the call."""
+        interceptor, view = self.run.interceptor, self._view
+        if interceptor is not None and view is not None:
+            try:
+                take_turn(interceptor, partial(interceptor.arrive, view), view.key)
+            except BaseException as stop:
+                self.fail(stop)
+                raise
+
+    async def take_turn_async(self) -> None:
+        """As `take_turn`, in a task."""
+        interceptor, view = self.run.interceptor, self._view
+        if interceptor is not None and view is not None:
+            try:
+                await take_turn_async(interceptor, partial(interceptor.arrive, view), view.key)
+            except BaseException as stop:
+                self.fail(stop)
+                raise
+
+    def opening(self) -> None:
+        """Wait until a served stream may hand over its first chunk."""
+        interceptor, view = self.run.interceptor, self._view
+        if interceptor is not None and view is not None:
+            take_turn(interceptor, partial(interceptor.arrive_open, view), view.key)
+
+    async def opening_async(self) -> None:
+        """As `opening`, in a task."""
+        interceptor, view = self.run.interceptor, self._view
+        if interceptor is not None and view is not None:
+            await take_turn_async(interceptor, partial(interceptor.arrive_open, view), view.key)
+
+    def opened(self) -> None:
+        """The first chunk of a stream is handed over."""
+        super().opened()
+        if self.run.interceptor is not None and self._view is not None:
+            self.run.interceptor.opened(self._view)
+
+    def _submit(self, item: StepOver | Deferred) -> None:
+        run = self.run
+        try:
+            if run.interceptor is not None and self._view is not None:
+                over = item.make() if isinstance(item, Deferred) else item
+                self._end_replayed(run, run.interceptor, over, self._view)
+        except Exception as broken:  # a bug of ours: the host has its answer and goes on
+            run.recorder.counters.add("internal_errors")
+            refuse(run, broken)
+
+    def _end_replayed(
+        self, run: Run, interceptor: Interceptor, over: StepOver, view: CallView
+    ) -> None:
+        with run.writer.lock:
+            refs = run.writer.end_step(over)
+        root = next((ref.root for ref in refs if ref.role == "output"), None)
+        if self.served is None:
+            used = over.numbers
+            tokens = (used.tokens_in or 0) + (used.tokens_out or 0)
+            interceptor.spend(view, tokens=tokens, cost_micro_usd=used.cost_micro_usd or 0)
+        interceptor.end(view, output=root, status=over.status)
+
+    def _viewed(self) -> tuple[CallView, Signed]:
+        begun, writer = self.begun, self.run.writer
+        with writer.lock:
+            signed = writer.sign(begun)
+        view = CallView(
+            kind=begun.kind,
+            name=begun.name,
+            scope=begun.scope,
+            key=begun.key,
+            strand=begun.strand,
+            site=begun.site,
+            effect=begun.effect,
+            codec=begun.codec,
+            parts=signed.parts,
+            signature=signed.signature,
+            delta=signed.delta,
+            value=partial(_value, self.run, begun.parts),
+            intent=self.target.intent,
+        )
+        return view, signed
+
+
+def _value(run: Run, payloads: Mapping[str, Payload], part: str) -> object:
+    payload = payloads[part]
+    if isinstance(payload, Withheld):
+        raise KeyError(part)
+    with run.writer.lock:
+        return run.writer.payloads.redacted(payload)
