@@ -29,6 +29,11 @@ def moment(ns: int) -> str:
     return datetime.fromtimestamp(ns // NS_PER_S, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def day(ns: int) -> str:
+    """The date, the same on every machine."""
+    return datetime.fromtimestamp(ns // NS_PER_S, tz=UTC).strftime("%Y-%m-%d")
+
+
 def count(number: int | None) -> str:
     """`-`, `812`, `12.3k`, `4.1M`."""
     if number is None:

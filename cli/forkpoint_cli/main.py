@@ -19,6 +19,7 @@ from forkpoint_cli.commands.doctor import doctor
 from forkpoint_cli.commands.importing import import_runs
 from forkpoint_cli.commands.replay import replay
 from forkpoint_cli.commands.runs import runs
+from forkpoint_cli.commands.to_test import to_test
 from forkpoint_cli.commands.token import token
 from forkpoint_cli.commands.up import down, up
 from forkpoint_cli.errors import TROUBLE, CliError
@@ -54,6 +55,7 @@ for command in (
     replay,
     diff,
     bundle,
+    to_test,
     token,
     doctor,
 ):

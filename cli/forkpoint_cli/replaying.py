@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -21,6 +21,7 @@ from forkpoint.replay.session import Session as ReplaySession
 from forkpoint.replay.spec import read_spec
 
 from forkpoint_cli.errors import CliError
+from forkpoint_cli.programs import Program
 from forkpoint_cli.redaction import our_redactor
 from forkpoint_cli.session import Session
 from forkpoint_cli.settings import Settings
@@ -28,6 +29,8 @@ from forkpoint_cli.sources import Opened
 from forkpoint_cli.spools import SpoolUpload
 
 POLL_S = 0.05
+GRACE_S = 0.5
+"""How long a program that is ended may take to leave."""
 _HELD = frozenset({"prompt", "params", "model", "tools"})
 """Edits that hold from the cut on, for every model call."""
 Report = Mapping[str, object]
@@ -42,8 +45,21 @@ class Asked:
     """Where to fork; None: a plain replay."""
     edits: Sequence[tuple[str, Mapping[str, object]]] = ()
     grants: Sequence[str] = ()
+    session: str | None = None
+    """Id of the replay session that somebody else opened; None: a new one."""
+    run: str | None = None
+    """Id the new run has; None: a new one."""
+    baseline: bool = False
+    """Whether an exact replay without edits is known to be identical."""
     stdout: IO[str] | int | None = None
     """Where the program's output goes; None: where ours goes."""
+    stderr: IO[str] | int | None = None
+    upload: bool = True
+    """Whether the service shall have the new run."""
+
+
+class Stopped(CliError):
+    """Whoever asked for the replay wants it no more: its program was ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +74,39 @@ class Replayed:
 def replay_command(
     session: Session, opened: Opened, asked: Asked, command: Sequence[str]
 ) -> Replayed:
-    """Run `command` on the recording and upload the run it makes while it makes it."""
+    """As `replay_program`, of a command as typed."""
+    return replay_program(session, opened, asked, Program(command=tuple(command)))
+
+
+def always() -> bool:
+    """Go on."""
+    return True
+
+
+def replay_program(
+    session: Session,
+    opened: Opened,
+    asked: Asked,
+    program: Program,
+    *,
+    going_on: Callable[[], bool] = always,
+) -> Replayed:
+    """Run a program on the recording and upload the run it makes while it makes it.
+
+    `going_on` is asked many times a second; when it says no the program is ended and `Stopped` is
+    raised.
+    """
     folder = session.settings.data / "replays" / str(uuid.uuid4())
     folder.mkdir(parents=True, mode=0o700)
     try:
-        files = _Files.inside(folder, opened)
+        files = _Files.inside(folder, opened, asked)
         isolated = _prepare(files, session.settings, opened, asked)
-        upload = SpoolUpload(session.settings, files.spool)
-        status = _run([*isolated, *command], files.environment(session), asked, upload)
-        report = _report(files.report, status, command)
-        return Replayed(run=files.run, report=report, uploaded=upload.trouble is None)
+        upload = SpoolUpload(session.settings, files.spool) if asked.upload else None
+        command = [*isolated, *program.words(opened, folder)]
+        status = _run(_started(command, files.environment(session), asked), upload, going_on)
+        report = _report(files.report, status, program)
+        done = upload is not None and upload.trouble is None
+        return Replayed(run=files.run, report=report, uploaded=done)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -83,9 +122,9 @@ class _Files:
     report: Path
 
     @classmethod
-    def inside(cls, folder: Path, opened: Opened) -> _Files:
+    def inside(cls, folder: Path, opened: Opened, asked: Asked) -> _Files:
         return cls(
-            run=run_id(time.time_ns(), os.urandom(10)),
+            run=asked.run or run_id(time.time_ns(), os.urandom(10)),
             recording=opened.path or folder / "recording.fpb",
             spec=folder / "spec.json",
             spool=folder / "spool",
@@ -127,7 +166,7 @@ def _spec(files: _Files, opened: Opened, asked: Asked) -> dict[str, object]:
     """The file behind FORKPOINT_REPLAY_SPEC."""
     fork = asked.at is not None
     return {
-        "session": str(uuid.uuid4()),
+        "session": asked.session or str(uuid.uuid4()),
         "kind": "fork" if fork else "replay",
         "run_id": files.run,
         "policy": asked.policy,
@@ -135,6 +174,7 @@ def _spec(files: _Files, opened: Opened, asked: Asked) -> dict[str, object]:
         "edits": [_placed(opened, place, edit) for place, edit in asked.edits],
         "report": str(files.report),
         "grants": list(asked.grants),
+        "baseline": asked.baseline,
     }
 
 
@@ -144,34 +184,51 @@ def _placed(opened: Opened, place: str, edit: Mapping[str, object]) -> dict[str,
     return {**edit, "key": opened.key_at(place)}
 
 
-def _run(
-    command: Sequence[str], environment: Mapping[str, str], asked: Asked, upload: SpoolUpload
-) -> int:
-    """Run the child to its end while uploading; its exit status."""
+def _started(
+    command: Sequence[str], environment: Mapping[str, str], asked: Asked
+) -> subprocess.Popen[bytes]:
     try:
-        child = subprocess.Popen(command, env=environment, stdout=asked.stdout)
+        return subprocess.Popen(command, env=environment, stdout=asked.stdout, stderr=asked.stderr)
     except OSError as error:
         raise CliError(f"cannot run {command[0]}: {error.strerror}") from None
+
+
+def _run(
+    child: subprocess.Popen[bytes], upload: SpoolUpload | None, going_on: Callable[[], bool]
+) -> int:
+    """Follow the child to its end while uploading; its exit status."""
     try:
         while True:
             try:
                 status = child.wait(POLL_S)
             except subprocess.TimeoutExpired:
-                upload.advance()
+                if not going_on():
+                    raise Stopped("the replay was stopped") from None
+                if upload is not None:
+                    upload.advance()
                 continue
-            upload.finish()
+            if upload is not None:
+                upload.finish()
             return status
     except BaseException:
-        child.terminate()
-        child.wait()
+        _end(child)
         raise
 
 
-def _report(path: Path, status: int, command: Sequence[str]) -> Report:
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _report(path: Path, status: int, program: Program) -> Report:
     try:
         return cast("Report", json.loads(path.read_bytes()))
     except (OSError, json.JSONDecodeError):
         raise CliError(
-            f"{command[0]} ended with status {status} before its replay was over",
+            f"{program.name} ended with status {status} before its replay was over",
             hint="the first forkpoint.run() of the program is what is replayed",
         ) from None

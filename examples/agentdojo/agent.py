@@ -23,6 +23,7 @@ from examples.agentdojo.recordings import Recorded, executable, load
 from examples.agentdojo.streaming import assemble
 from examples.agentdojo.toolbox import Toolbox
 
+BASE_URL = os.environ.get("OPENAI_BASE_URL", "http://127.0.0.1:4611/v1")
 TURNS = 16
 """Model calls at most, as when the runs were recorded."""
 
@@ -104,10 +105,26 @@ def record(recorded: Recorded, agent: Agent) -> Outcome:
     attack = recorded.log.attack_type or "none"
     suite, task = recorded.task
     tags = ("agentdojo", f"suite:{suite}", f"task:{task}", f"attack:{attack}")
-    with forkpoint.run(f"{suite}/{task}", tags=tags) as run:
+    attributes = {"name": recorded.name}
+    with forkpoint.run(f"{suite}/{task}", tags=tags, attributes=attributes) as run:
         answer = assistant_at_work(str(user["content"]))
         run.set_output(answer)
     return Outcome(run=run.id, chat=chat, answer=answer)
+
+
+def repeat(name: str, *, base_url: str | None = None, stream: bool = False) -> str:
+    """Work on the question of a recorded run; the answer. An entry point for runners and tests."""
+    forkpoint.instrument()
+    recorded = load(name)
+    client = openai.OpenAI(base_url=base_url or BASE_URL, api_key="local", max_retries=0)
+    agent = Agent(
+        client=client,
+        model=recorded.name,
+        toolbox=Toolbox(recorded),
+        check=recorded_policy(recorded),
+        stream=stream,
+    )
+    return record(recorded, agent).answer
 
 
 def main() -> None:
@@ -116,17 +133,7 @@ def main() -> None:
     if options.list:
         print("\n".join(executable()))
         return
-    forkpoint.instrument()
-    recorded = load(options.run)
-    client = openai.OpenAI(base_url=options.base_url, api_key="local", max_retries=0)
-    agent = Agent(
-        client=client,
-        model=recorded.name,
-        toolbox=Toolbox(recorded),
-        check=recorded_policy(recorded),
-        stream=options.stream,
-    )
-    print(record(recorded, agent).answer)
+    print(repeat(options.run, base_url=options.base_url, stream=options.stream))
     forkpoint.flush()
 
 
@@ -138,7 +145,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--stream", action="store_true", help="ask for the answers as streams")
     parser.add_argument(
         "--base-url",
-        default=os.environ.get("OPENAI_BASE_URL", "http://127.0.0.1:4611/v1"),
+        default=BASE_URL,
         help="an OpenAI-compatible endpoint (default: %(default)s)",
     )
     return parser.parse_args()

@@ -11,7 +11,8 @@ from forkpoint.bundle.signing import check_signature, read_public
 from rich.text import Text
 
 from forkpoint_cli.forks import MODES, read_edits, read_policy_file, with_mode
-from forkpoint_cli.replaying import Asked, replay_command
+from forkpoint_cli.programs import program_of
+from forkpoint_cli.replaying import Asked, replay_program
 from forkpoint_cli.session import Session, json_option, pass_session
 from forkpoint_cli.sources import open_source
 from forkpoint_cli.verdicts import exit_code, print_report
@@ -36,6 +37,7 @@ from forkpoint_cli.verifying import verify_recording
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Public key by which BUNDLE must be signed.",
 )
+@click.option("--entry", help="Python function to run, module:function, instead of a command.")
 @click.option("--allow-writes", is_flag=True, help="Live calls of writing tools may happen.")
 @json_option
 @pass_session
@@ -48,6 +50,7 @@ def replay(
     at: tuple[str, ...],
     edits: tuple[str, ...],
     key_file: Path | None,
+    entry: str | None,
     allow_writes: bool,
     as_json: bool,
 ) -> None:
@@ -67,10 +70,11 @@ def replay(
         grants=("replay:effects",) if allow_writes else (),
         stdout=sys.stderr if as_json else None,
     )
-    if not command:
+    program = program_of(command, entry)
+    if program is None:
         _print(session, verify_recording(opened), as_json=as_json)
         return
-    done = replay_command(session, opened, asked, command)
+    done = replay_program(session, opened, asked, program)
     if done.uploaded:
         url = session.settings.run_url(done.run)
         session.output.remark(Text("run       ", style="dim"), Text(url, style="cyan"))

@@ -79,6 +79,19 @@ def pending() -> Replay | None:
         return _made(settings.replay, _spec_bytes(settings.replay_spec), whole_process=True)
 
 
+def arm() -> Replay | None:
+    """Load the replay this process is for, and put its guard up before any run begins.
+
+    Raises as `pending` does; None where nothing is to be replayed.
+    """
+    replay = pending()
+    if replay is not None:
+        raise_guard(replay.guard)
+        with _waiting.lock:
+            _waiting.replay = replay
+    return replay
+
+
 @contextmanager
 def replaying(
     recording: Recording | Path | str, spec: ReplaySpec | Mapping[str, object] | None = None

@@ -1,0 +1,122 @@
+"""Runs one entry point in a process of its own: the guard of its replay is up before user code is.
+
+    python -m forkpoint.capture.hosting module:function [--arguments FILE]
+
+Called by the command line and by runners; `FORKPOINT_REPLAY` and its companions say what to replay.
+The file holds `{"given": {...} | null, "recorded": {...}}`: keyword arguments asked for, else those
+of the recorded run's attributes that the function takes. No code comes from anywhere but the entry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import inspect
+import json
+import platform
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import cast
+
+from forkpoint.capture import process, replaying
+from forkpoint.errors import ForkpointError, UsageError
+from forkpoint.replay.interception import Breach, Diverged
+
+ENTRY_MISSING = 125
+"""Exit status where there is no such entry point; the report says `entrypoint_missing`."""
+Entry = Callable[..., object]
+
+
+def main() -> int:
+    """Run the entry point; its exit status."""
+    parser = argparse.ArgumentParser(prog="forkpoint.capture.hosting")
+    parser.add_argument("entry", help="module:function")
+    parser.add_argument("--arguments", type=Path)
+    asked = parser.parse_args()
+    platform.processor()  # many libraries ask when imported; the answer is kept, `uname` runs once
+    try:
+        replay = replaying.arm()
+    except ForkpointError as error:
+        print(f"forkpoint: {error.message}", file=sys.stderr)
+        return 2
+    try:
+        entry = load_entry(asked.entry)
+    except UsageError as error:
+        print(f"forkpoint: {error.message}", file=sys.stderr)
+        if replay is not None and replay.report is not None:
+            replay.report.write_text(json.dumps(_missing(error.message)))
+        return ENTRY_MISSING
+    given: Mapping[str, object] = {}
+    if asked.arguments is not None:
+        given = json.loads(asked.arguments.read_bytes())
+    try:
+        return _run(entry, given)
+    finally:
+        process.close()
+
+
+def load_entry(entry: str) -> Entry:
+    """The function behind `module:function`. Raises `UsageError` `entrypoint_missing`."""
+    module, colon, path = entry.partition(":")
+    if not colon or not module or not path:
+        raise UsageError(f"an entry point is module:function, not {entry!r}")
+    try:
+        found: object = importlib.import_module(module)
+    except Exception as error:  # whatever user code raises while it is imported
+        words = f"cannot import {module}: {type(error).__name__}: {error}"
+        raise UsageError(words, code="entrypoint_missing") from error
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    if not callable(found):
+        raise UsageError(f"{module} has no function {path}", code="entrypoint_missing")
+    return found
+
+
+def call_entry(entry: Entry, arguments: Mapping[str, object]) -> object:
+    """Call it with keyword arguments, to its end if it is a coroutine function."""
+    made = entry(**arguments)
+    return asyncio.run(made) if inspect.iscoroutine(made) else made
+
+
+def fitting(entry: Entry, attributes: Mapping[str, object]) -> dict[str, object]:
+    """The attributes of a run that are parameters of its entry point by name."""
+    parameters = inspect.signature(entry).parameters
+    return {name: value for name, value in attributes.items() if name in parameters}
+
+
+def _run(entry: Entry, given: Mapping[str, object]) -> int:
+    asked = cast("Mapping[str, object] | None", given.get("given"))
+    recorded = cast("Mapping[str, object]", given.get("recorded") or {})
+    try:
+        call_entry(entry, fitting(entry, recorded) if asked is None else asked)
+    except (Diverged, Breach) as stopped:
+        print(f"forkpoint: {stopped}", file=sys.stderr)
+        return 1
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except Exception:  # the edge of this process: what the program raises is its own
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _missing(message: str) -> dict[str, object]:
+    step = {"key": None, "sequence": None, "sourceKey": None, "reason": "entrypoint_missing"}
+    return {
+        "format": "forkpoint.divergence/1",
+        "verdict": "incomparable",
+        "exit": ENTRY_MISSING,
+        "failedStep": step,
+        "message": message,
+        "matched": 0,
+        "recorded": 0,
+        "changes": [],
+        "soft": [],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
