@@ -28,6 +28,8 @@ from stack import Database as Scratch
 from traces import PROTOBUF, Trace
 
 _LATER_NS = 3600 * 10**9
+_VALUES = """query($id: ID!) { run(id: $id) { steps(first: 50) { nodes {
+    key artifacts { role state value } } } } }"""
 _PRIVATE = os.urandom(32)
 
 
@@ -76,6 +78,14 @@ class Intake:
         return self.rows(
             f"select * from step where run_id = '{self.run(trace)['run_id']}' order by seq"
         )
+
+    async def values(self, trace: Trace) -> dict[str, dict[str, Any]]:
+        """The readable payload of each step, by key and role, as the cockpit gets it."""
+        answer = await self.service.data(_VALUES, id=self.run(trace)["run_id"])
+        return {
+            step["key"]: {each["role"]: each["value"] for each in step["artifacts"]}
+            for step in answer["run"]["steps"]["nodes"]
+        }
 
     def rows(self, statement: str) -> list[Any]:
         """Rows of a query, each as the JSON of its row."""

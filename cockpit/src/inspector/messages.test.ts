@@ -2,6 +2,21 @@ import { describe, expect, test } from "vitest";
 import { readMessage, unchanged } from "./messages";
 
 describe("messages", () => {
+  test("messages of a derived run are read part by part", () => {
+    const parts = [
+      { type: "text", text: "let me see" },
+      { type: "tool_call", id: "1", name: "kb", arguments: { q: 1 } },
+      { type: "tool_result", id: "1", value: "found" },
+      { type: "other", value: 4 },
+    ];
+    expect(readMessage({ role: "assistant", parts })).toEqual({
+      role: "assistant",
+      text: "let me see\nfound",
+      calls: [{ name: "kb", args: '{"q":1}' }],
+      rest: [{ type: "other", value: 4 }],
+    });
+  });
+
   test("plain text, parts and calls of both wire shapes are read", () => {
     expect(readMessage({ role: "user", content: "hi" })).toEqual({
       role: "user",

@@ -16,10 +16,10 @@ export interface ToolCall {
   readonly args: string;
 }
 
-/** Reads a message of the OpenAI or Anthropic shape; anything else is `rest` as a whole. */
+/** Reads a message of the OpenAI, Anthropic or our own derived shape; else it is `rest`. */
 export function readMessage(value: unknown): Message {
   if (!isRecord(value)) return { role: "", text: "", calls: [], rest: value };
-  const content = readContent(value.content);
+  const content = readContent(value.parts ?? value.content);
   const calls = [...content.calls, ...readCalls(value.tool_calls)];
   const role = typeof value.role === "string" ? value.role : "";
   const nothing = !content.text && calls.length === 0 && content.rest === null;
@@ -39,7 +39,7 @@ function readContent(content: unknown): Omit<Message, "role"> {
   const rest: unknown[] = [];
   for (const part of content) {
     const text = textOf(part);
-    const call = isRecord(part) && part.type === "tool_use" ? toolUse(part) : null;
+    const call = isRecord(part) ? callOf(part) : null;
     if (text !== null) texts.push(text);
     else if (call) calls.push(call);
     else rest.push(part);
@@ -51,11 +51,13 @@ function textOf(part: unknown): string | null {
   if (typeof part === "string") return part;
   if (!isRecord(part)) return null;
   if (typeof part.text === "string") return part.text;
+  if (part.type === "tool_result" && typeof part.value === "string") return part.value;
   return part.type === "text" && typeof part.content === "string" ? part.content : null;
 }
 
-function toolUse(part: Record<string, unknown>): ToolCall {
-  return { name: String(part.name), args: JSON.stringify(part.input ?? {}) };
+function callOf(part: Record<string, unknown>): ToolCall | null {
+  if (part.type !== "tool_use" && part.type !== "tool_call") return null;
+  return { name: String(part.name), args: JSON.stringify(part.input ?? part.arguments ?? {}) };
 }
 
 function readCalls(calls: unknown): ToolCall[] {

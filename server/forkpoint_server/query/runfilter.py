@@ -27,6 +27,8 @@ class RunFilter:
     fork_of: str | None = None
     duration_over_ns: int | None = None
     ids: Sequence[str] | None = None
+    plain: bool | None = None
+    """True: only traces without an agent; else they are left out, and so are mirrors."""
 
 
 _OF_STEPS = "exists (select 1 from step s where s.run_id = r.run_id and {})"
@@ -44,7 +46,10 @@ _CONDITIONS = {
     "fork_of": "r.parent_run_id = cast(:fork_of as uuid)",
     "duration_over_ns": "r.ended_ns - r.started_ns > :duration_over_ns",
     "ids": "r.run_id = any(cast(:ids as uuid[]))",
+    "plain": "r.plain = cast(:plain as bool)",
 }
+_LISTED = "not r.plain and r.mirror_of is null"
+"""What is listed and counted unless runs are asked for by id."""
 
 
 def conditions(filter: RunFilter | None) -> tuple[list[str], dict[str, object]]:
@@ -55,7 +60,8 @@ def conditions(filter: RunFilter | None) -> tuple[list[str], dict[str, object]]:
         values["kind"] = KINDS.index(kind)
     if "text" in values:
         values["text"] = contains_pattern(str(values["text"]))
-    return ["true", *(_CONDITIONS[name] for name in values)], values
+    unasked = "true" if values.get("ids") is not None or values.get("plain") else _LISTED
+    return [unasked, *(_CONDITIONS[name] for name in values)], values
 
 
 def contains_pattern(part: str) -> str:

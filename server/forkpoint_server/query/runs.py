@@ -54,6 +54,10 @@ class RunRow:
     events_expected: str | None
     """JSON text: number of events by writer, as the end of the run said."""
     finished: bool
+    otel: str | None
+    """JSON text: the trace it came from, or the span it was started in."""
+    able: str | None
+    """JSON text, of derived runs: what it can be replayed as, and why not more."""
 
 
 COLUMNS = """
@@ -62,7 +66,8 @@ COLUMNS = """
     r.ordering, r.identity, r.tags, r.code_version, r.sdk, r.ruleset_id, r.redaction_key_id,
     r.content_format, r.signature_codec, r.error_class, r.verdict, r.parent_run_id::text,
     r.session_id, r.origin_kind, r.cut_key, r.cut_side, r.edits_root, r.policy_root,
-    r.opening_seq, r.events_expected::text, r.finished
+    r.opening_seq, r.events_expected::text, r.finished, r.otel::text,
+    r.capabilities::text
 """
 
 

@@ -14,6 +14,8 @@ from traces import PROTOBUF, Trace, agent_trace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 JSON = {"content-type": "application/json"}
+_NO_ID = Trace(trace_id=b"0123456789abcdef")
+_NO_ID = _NO_ID.body(_NO_ID.span(span_id=b"short"))
 
 
 def _json(trace: Trace) -> dict[str, object]:
@@ -96,6 +98,7 @@ def _lying_zstd(body: bytes) -> bytes:
         ("zstd", _lying_zstd),
         ("identity", bytes),
     ],
+    ids=["gzip_two_members", "zlib", "raw_deflate", "zstd_two_frames", "zstd_no_size", "identity"],
 )
 async def test_every_encoding_is_read_to_its_end(intake: Intake, encoding: str, packed: object):
     trace = agent_trace()
@@ -118,8 +121,9 @@ async def test_every_encoding_is_read_to_its_end(intake: Intake, encoding: str, 
         (PROTOBUF, b"\xff\xff\xff", 400, "no export request"),
         (JSON, b"[]", 400, "JSON object"),
         (JSON, b'{"resourceSpans": 1}', 400, "`resourceSpans` must be a list"),
-        (PROTOBUF, Trace().body(Trace().span(span_id=b"short")), 400, "id that is not"),
+        (PROTOBUF, _NO_ID, 400, "id that is not"),
     ],
+    ids=["type", "encoding", "bytes", "array", "list", "ids"],
 )
 async def test_a_refusal_says_which_rule_in_the_format_of_the_request(
     intake: Intake, headers: dict[str, str], body: bytes, status: int, said: str

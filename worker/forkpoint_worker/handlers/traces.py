@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
-from forkpoint_server.db.engine import driver
-from forkpoint_server.ingestion.otlp.finishing import finish, standing
+from forkpoint_server.artifacts.epochs import enter
+from forkpoint_server.db.engine import Driver, driver
+from forkpoint_server.ingestion.otlp.content import RunContent, read_content
+from forkpoint_server.ingestion.otlp.finishing import Standing, finish, standing
 from forkpoint_server.ingestion.otlp.placing import place_steps, total
+from forkpoint_server.ingestion.otlp.settling import settle
+from forkpoint_server.ingestion.otlp.staged import Stage, load_stages, mark_mapped, open_stages
 from forkpoint_server.jobs.enqueue import enqueue
 from forkpoint_server.jobs.leases import again
 from forkpoint_server.jobs.leases import finish as finish_job
@@ -15,34 +21,67 @@ from forkpoint_server.jobs.names import JobKind
 from forkpoint_worker.work import Work
 
 _MOMENT = timedelta(milliseconds=50)
+_NOW = timedelta()
 
 
 async def derive_run(work: Work) -> None:
     """Bring a run up to what came for it, finish it if it is over, else come back."""
+    stages, content = await _read(work)
     services, project_id, run_id = work.services, work.job.project_id, work.run_id
-    now_ns = services.clock()
     async with services.database.transaction(project_id) as connection:
         raw = await driver(connection)
+        epoch = await enter(raw, project_id)
         at = await standing(raw, run_id)
         if at is None:
             await finish_job(raw, work.job)
             return
-        if await place_steps(raw, run_id):
-            at = await standing(raw, run_id) or at
+        if content is not None:
+            await settle(
+                raw,
+                run_id,
+                content,
+                project_id=project_id,
+                epoch=epoch,
+                redactor=services.redactor,
+            )
+        await place_steps(raw, run_id)
         await total(raw, run_id)
-        wait = at.wait(now_ns=now_ns)
-        if wait is None:
-            if not at.finished:
-                await finish(raw, run_id, at, project_id=project_id)
-                await enqueue(
-                    raw,
-                    project_id,
-                    JobKind.PACK_RUN,
-                    dedupe_key=run_id,
-                    run_id=run_id,
-                    priority=-1,
-                )
-            await finish_job(raw, work.job)
+        await raw.execute("update run set revision = revision + 1 where run_id = $1", run_id)
+        if await mark_mapped(raw, run_id, stages):
+            await again(raw, work.job, delay=_NOW)
         else:
-            await again(raw, work.job, delay=wait + _MOMENT)
+            await _end_or_wait(work, raw, await standing(raw, run_id) or at)
     await work.live.published(run_id, at.head, at.head)
+
+
+async def _read(work: Work) -> tuple[Sequence[Stage], RunContent | None]:
+    """Open, map, redact and encode what waits; all of it beside the loop."""
+    services, run_id = work.services, work.run_id
+    opener = services.opener
+    if opener is None:
+        return (), None
+    async with services.database.reading(work.job.project_id) as connection:
+        stages = await load_stages(await driver(connection), run_id)
+    if not stages:
+        return (), None
+
+    def read() -> RunContent:
+        opened = open_stages(stages, opener, run_id=run_id)
+        return read_content(opened, services.redactor, run_id=run_id)
+
+    return stages, await asyncio.to_thread(read)
+
+
+async def _end_or_wait(work: Work, raw: Driver, at: Standing) -> None:
+    """Finish a quiet run; else the job, which is its timer, comes back when it may be quiet."""
+    wait = at.wait(now_ns=work.services.clock())
+    if wait is not None:
+        await again(raw, work.job, delay=wait + _MOMENT)
+        return
+    project_id, run_id = work.job.project_id, work.run_id
+    if not at.finished:
+        await finish(raw, run_id, at, project_id=project_id)
+        await enqueue(
+            raw, project_id, JobKind.PACK_RUN, dedupe_key=run_id, run_id=run_id, priority=-1
+        )
+    await finish_job(raw, work.job)

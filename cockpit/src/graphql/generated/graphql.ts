@@ -52,6 +52,8 @@ export type RunFilter = {
   kind?: Kind | null | undefined;
   model?: string | null | undefined;
   name?: string | null | undefined;
+  /** true: only traces in which nothing is of an agent */
+  plain?: boolean | null | undefined;
   since?: string | null | undefined;
   status?: Array<Status> | null | undefined;
   tag?: string | null | undefined;

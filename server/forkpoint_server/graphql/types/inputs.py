@@ -48,6 +48,9 @@ class RunFilterInput:
     fork_of: strawberry.ID | None = None
     duration_over_ns: BigInt | None = None
     ids: list[strawberry.ID] | None = None
+    plain: bool | None = strawberry.field(
+        default=None, description="true: only traces in which nothing is of an agent"
+    )
 
     def read(self) -> RunFilter:
         """The filter of the query room; ids that can be none match no run."""
@@ -63,5 +66,6 @@ class RunFilterInput:
             text=self.text,
             fork_of=None if self.fork_of is None else read_run_id(self.fork_of) or _NO_RUN,
             duration_over_ns=self.duration_over_ns,
+            plain=self.plain,
             ids=None if self.ids is None else [read_run_id(text) or _NO_RUN for text in self.ids],
         )

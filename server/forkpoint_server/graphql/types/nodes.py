@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import orjson
 import strawberry
 
 from forkpoint_server.errors import BadRequest, NotFound
@@ -166,6 +167,8 @@ class Run(RunFields):
     @strawberry.field
     def capabilities(self) -> list[str]:
         """Executors that can replay it here."""
+        if self.row.able is not None:
+            return list(orjson.loads(self.row.able)["can"])
         whole = self.row.finished and "incomplete" not in self.row.health
         return ["host"] if whole and self.row.identity == "recorded" else []
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Self
 
+import orjson
 import strawberry
 
 from forkpoint_server.graphql.context import Context
-from forkpoint_server.graphql.scalars import BigInt, big
+from forkpoint_server.graphql.scalars import JSON, BigInt, big
 from forkpoint_server.graphql.types.enums import Health, RunStatus, Verdict
 from forkpoint_server.query.runs import RunRow
 
@@ -42,6 +43,12 @@ class RunFields:
     signature_codec: str
     error_class: str | None = strawberry.field(description="null unless it failed")
     verdict: Verdict | None = strawberry.field(description="Of replays; null for recordings")
+    otel: JSON | None = strawberry.field(
+        description="{traceId, service?, spanId?} of OpenTelemetry; null: it met none"
+    )
+    replay_limits: JSON | None = strawberry.field(
+        description="{reasons: {code: count}, hints: {code: text}} of a derived run; else null"
+    )
     row: strawberry.Private[RunRow]
 
     @classmethod
@@ -74,5 +81,14 @@ class RunFields:
             signature_codec=row.signature_codec,
             error_class=row.error_class,
             verdict=Verdict(row.verdict) if row.verdict else None,
+            otel=JSON(orjson.Fragment(row.otel)) if row.otel else None,
+            replay_limits=_limits(row),
             row=row,
         )
+
+
+def _limits(row: RunRow) -> JSON | None:
+    if row.able is None:
+        return None
+    able = orjson.loads(row.able)
+    return JSON({"reasons": able["reasons"], "hints": able["hints"]})

@@ -1,0 +1,123 @@
+"""A span as a step: kind, parts of its input, output, counts, and everything else verbatim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from forkpoint.events.kinds import Effect, Kind
+
+from forkpoint_server.ingestion.otlp.mapping import calls, names
+from forkpoint_server.ingestion.otlp.mapping.attributes import Attributes
+from forkpoint_server.ingestion.otlp.mapping.calls import Content, Parts
+from forkpoint_server.ingestion.otlp.mapping.happenings import Happening, failure, folded
+from forkpoint_server.ingestion.otlp.mapping.kinds import kind_of
+from forkpoint_server.ingestion.otlp.mapping.numbers import Counts, counts_of
+from forkpoint_server.ingestion.otlp.mapping.texts import list_of
+
+CODEC = "otlp/1"
+_READERS: Mapping[Kind, Callable[[Attributes], Content]] = {
+    Kind.MODEL: calls.model,
+    Kind.RETRIEVER: calls.retriever,
+    Kind.TOOL: calls.tool,
+    Kind.PLANNER: calls.planner,
+    Kind.VALIDATOR: calls.judge,
+    Kind.SAFETY: calls.judge,
+    Kind.AGENT: calls.scope,
+    Kind.CUSTOM: calls.scope,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What a root says of its run."""
+
+    name: str | None = None
+    session: str | None = None
+    user: str | None = None
+    tags: tuple[str, ...] = ()
+    own_run: str | None = None
+    """`forkpoint.run.id`: our own recorder has this run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedSpan:
+    """A step as far as a span tells. Nothing in it is redacted yet."""
+
+    kind: Kind
+    subtype: str | None
+    recognised: bool
+    name: str
+    model: str | None
+    effect: Effect | None
+    parts: Parts
+    output: object
+    """None: there is none."""
+    error: Mapping[str, object] | None
+    error_class: str | None
+    counts: Counts
+    facts: RunFacts
+    server_state: bool
+    attributes: Mapping[str, object]
+    was_text: tuple[str, ...] = ()
+    call_id: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+def map_span(
+    values: Mapping[str, object],
+    *,
+    name: str,
+    happenings: tuple[Happening, ...] = (),
+    failed: bool = False,
+    message: str = "",
+) -> MappedSpan:
+    """Read a span; `happenings` are its events and the log records about it."""
+    attributes = Attributes(folded(values, happenings))
+    kind, subtype, recognised = kind_of(attributes, name=name)
+    attributes.read("openinference.span.kind", "gen_ai.operation.name", "forkpoint.kind")
+    content = _READERS[kind](attributes)
+    content = calls.with_happenings(content, kind, happenings)
+    error_class, error = failure(attributes, happenings, failed=failed, message=message)
+    counts = counts_of(
+        attributes, repeats=attributes.get("gen_ai.operation.name") == "fetch_response"
+    )
+    asked, answered = attributes.text(*names.MODEL), attributes.text(*names.ANSWERED)
+    return MappedSpan(
+        kind=kind,
+        subtype=subtype,
+        recognised=recognised,
+        name=content.name or name,
+        model=answered or asked,
+        effect=_effect(attributes, kind),
+        parts=content.parts,
+        output=content.output,
+        error=error,
+        error_class=error_class,
+        counts=counts,
+        facts=_facts(attributes),
+        server_state="gen_ai.request.previous_response.id" in attributes,
+        attributes=attributes.rest(),
+        was_text=content.was_text,
+        call_id=attributes.text(*names.CALL_ID) if kind is Kind.TOOL else None,
+        extra=content.extra,
+    )
+
+
+def _effect(attributes: Attributes, kind: Kind) -> Effect | None:
+    word = attributes.text("forkpoint.effect")
+    if word in {effect.value for effect in Effect}:
+        return Effect(word)
+    return Effect.UNKNOWN if kind is Kind.TOOL else None
+
+
+def _facts(attributes: Attributes) -> RunFacts:
+    tags = attributes.first(*names.TAGS)
+    given = list_of(tags) if tags is not None else []
+    return RunFacts(
+        name=attributes.text(*names.RUN_NAME),
+        session=attributes.text(*names.SESSION),
+        user=attributes.text(*names.USER),
+        tags=tuple(str(tag)[:128] for tag in given[:32] if isinstance(tag, str)),
+        own_run=attributes.text("forkpoint.run.id"),
+    )
