@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from forkpoint_server.jobs.names import JobKind
 
-from forkpoint_worker.handlers import runs, storage, traces
+from forkpoint_worker.handlers import replay, runs, storage, traces
 from forkpoint_worker.work import Work
 
 Handler: TypeAlias = Callable[[Work], Awaitable[None]]
@@ -20,4 +20,6 @@ HANDLERS: Mapping[JobKind, Handler] = {
     JobKind.RETAIN: storage.retain,
     JobKind.DERIVE_RUN: traces.derive_run,
     JobKind.SWEEP_BLOBS: storage.sweep_blobs,
+    JobKind.REPLAY: replay.replay,
+    JobKind.WATCH_REPLAY: replay.watch_replay,
 }

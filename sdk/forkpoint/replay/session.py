@@ -16,7 +16,6 @@ from forkpoint.events.kinds import Mode
 from forkpoint.events.model import Origin, ReplayInfo
 from forkpoint.replay.answers import edited, recorded
 from forkpoint.replay.codes import BREACHES, DIVERGENCES
-from forkpoint.replay.cut import Cut, find_cut
 from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.gate import Gate, Wake
@@ -30,6 +29,7 @@ from forkpoint.replay.interception import (
     ReplayResult,
     Served,
 )
+from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.points import Points
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.report import Ending, conclude
@@ -58,7 +58,7 @@ class Session:
         """Blocks of the edits and the policy that `origin` names."""
         self.recording = recording
         self.spec = spec
-        self.cut = _cut(recording, spec)
+        self.cut = spec_cut(recording, spec)
         keys = (recording.start.redaction_key_id, redaction_key_id)
         foreign = None not in keys and keys[0] != keys[1]
         self._decider = Decider(recording, index, spec, self.cut, now=now, foreign_key=foreign)
@@ -334,14 +334,3 @@ class Session:
 
     def _kept(self, value: Value) -> str:
         return digest_text(encode(value, self.blocks.put))
-
-
-def _cut(recording: Recording, spec: ReplaySpec) -> Cut | None:
-    """The cut asked for, else before the first edited step."""
-    asked = spec.cut
-    if asked is not None:
-        at = asked.sequence if asked.key is None else asked.key
-        return find_cut(recording, "" if at is None else at, asked.side)
-    keys = [edit.key for edit in spec.edits if edit.key is not None]
-    cuts = [find_cut(recording, key, "before") for key in keys]
-    return min(cuts, key=lambda cut: cut.place, default=None)

@@ -9,7 +9,18 @@ from forkpoint_server.db.engine import Driver
 
 DAY_NS = 24 * 3600 * 10**9
 RUNS_AT_A_TIME = 500
-_OF_A_RUN = ("event", "derived_event", "staged_body", "held_event", "step", "artifact", "run")
+_OF_A_RUN = (
+    "event",
+    "derived_event",
+    "staged_body",
+    "held_event",
+    "step",
+    "artifact",
+    "replay_call",
+    "replay_progress",
+    "replay_session",
+    "run",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,15 +14,29 @@ from forkpoint_server.graphql.errors import present
 from forkpoint_server.graphql.gate import Documents, Gate
 from forkpoint_server.graphql.mutations.deletion import DeletionMutation
 from forkpoint_server.graphql.mutations.ingestion import IngestionMutation
+from forkpoint_server.graphql.mutations.replay import ReplayMutation
 from forkpoint_server.graphql.mutations.tokens import TokenMutation
 from forkpoint_server.graphql.queries import CoreQuery
+from forkpoint_server.graphql.replaying import ReplayQuery
 from forkpoint_server.graphql.scalars import SCALARS
+from forkpoint_server.graphql.subscriptions.replayprogress import ReplayProgressSubscription
 from forkpoint_server.graphql.subscriptions.runevents import RunEventsSubscription
+from forkpoint_server.graphql.subscriptions.runnerjobs import RunnerJobsSubscription
 from forkpoint_server.graphql.subscriptions.runschanged import RunsChangedSubscription
 
-QUERIES: tuple[type, ...] = (CoreQuery, BulkQuery, DiffQuery)
-MUTATIONS: tuple[type, ...] = (IngestionMutation, TokenMutation, DeletionMutation)
-SUBSCRIPTIONS: tuple[type, ...] = (RunEventsSubscription, RunsChangedSubscription)
+QUERIES: tuple[type, ...] = (CoreQuery, BulkQuery, DiffQuery, ReplayQuery)
+MUTATIONS: tuple[type, ...] = (
+    IngestionMutation,
+    TokenMutation,
+    DeletionMutation,
+    ReplayMutation,
+)
+SUBSCRIPTIONS: tuple[type, ...] = (
+    RunEventsSubscription,
+    RunsChangedSubscription,
+    ReplayProgressSubscription,
+    RunnerJobsSubscription,
+)
 
 
 class Schema(strawberry.Schema):

@@ -22,3 +22,7 @@ class JobKind(StrEnum):
     """Read what a trace brought: redact it, build its run; finish the run when it is quiet."""
     SWEEP_BLOBS = "sweep_blobs"
     """Delete blobs that no row has named for a day."""
+    REPLAY = "replay"
+    """Execute a replay session without agent code."""
+    WATCH_REPLAY = "watch_replay"
+    """Notice that the runner of a session is gone."""

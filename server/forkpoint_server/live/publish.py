@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -19,10 +20,14 @@ log = structlog.get_logger()
 
 
 class Publisher(Protocol):
-    """Says that events of a run were committed. It never raises: polling finds what is lost."""
+    """Says what was committed. It never raises: polling finds what is lost."""
 
     async def published(self, run_id: str, first: int, last: int) -> None:
         """Wake whoever follows the run; `first` and `last` are the range that was committed."""
+        ...
+
+    async def rang(self, *topics: str) -> None:
+        """Wake whoever follows some topics."""
         ...
 
 
@@ -33,16 +38,24 @@ class Silent:
     async def published(self, run_id: str, first: int, last: int) -> None:
         """Do nothing."""
 
+    async def rang(self, *topics: str) -> None:
+        """Do nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """Keeps what was published: the memory twin for tests."""
 
     messages: list[tuple[str, int, int]] = field(default_factory=list[tuple[str, int, int]])
+    rung: list[str] = field(default_factory=list[str])
 
     async def published(self, run_id: str, first: int, last: int) -> None:
         """Append the message."""
         self.messages.append((run_id, first, last))
+
+    async def rang(self, *topics: str) -> None:
+        """Append the topics."""
+        self.rung.extend(topics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +67,26 @@ class RedisPublisher:
 
     async def published(self, run_id: str, first: int, last: int) -> None:
         """Send both messages; a Redis that is away is logged and left to polling."""
+        await self._send(
+            {run_topic(run_id): f"{first}:{last}", project_topic(self.project_id): run_id}
+        )
+
+    async def rang(self, *topics: str) -> None:
+        """Send an empty message to each topic."""
+        await self._send(dict.fromkeys(topics, ""))
+
+    async def _send(self, messages: Mapping[str, str]) -> None:
         try:
             async with (
                 asyncio.timeout(_PATIENCE_S),
                 # the stubs of redis-py leave the arguments of publish open
                 cast("Any", self.client).pipeline(transaction=False) as pipe,
             ):
-                pipe.publish(run_topic(run_id), f"{first}:{last}")
-                pipe.publish(project_topic(self.project_id), run_id)
+                for topic, body in messages.items():
+                    pipe.publish(topic, body)
                 await pipe.execute()
         except (RedisError, OSError) as error:
-            log.warning("wake_up_lost", run_id=run_id, error=type(error).__name__)
+            log.warning("wake_up_lost", topics=list(messages), error=type(error).__name__)
 
 
 def publisher_for(client: redis.asyncio.Redis | None, project_id: int) -> Publisher:

@@ -11,3 +11,13 @@ def run_topic(run_id: str) -> str:
 def project_topic(project_id: int) -> str:
     """Messages are the id of a run that appeared or changed."""
     return f"fp:runs:{project_id}"
+
+
+def session_topic(session_id: str) -> str:
+    """Messages are empty: the session has new progress."""
+    return f"fp:session:{session_id}"
+
+
+def runners_topic(project_id: int) -> str:
+    """Messages are empty: a session waits for a runner, or one of a runner is over."""
+    return f"fp:runners:{project_id}"

@@ -87,6 +87,12 @@ def test_lists_of_objects_are_connections_or_short():
         "Step.usedBy",
         "IngestEventsPayload.rejected",
         "IngestEventsPayload.cursors",
+        "Project.runners",
+        "StartReplayPayload.sessions",
+        "ReplayPlan.choices",
+        "ReplayPlan.groups",
+        "ReplayPlan.effects",
+        "ReplayPlan.refusals",
     }
     long = [
         f"{name}.{field}"

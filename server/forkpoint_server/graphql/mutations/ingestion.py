@@ -9,6 +9,13 @@ import strawberry
 from forkpoint_server.errors import BadRequest, NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
+from forkpoint_server.graphql.mutations.leased import (
+    ReplayLeaseInput,
+    claim_session,
+    end_session,
+    note_progress,
+    renew_session,
+)
 from forkpoint_server.graphql.scalars import JSON, BigInt
 from forkpoint_server.graphql.types.nodes import Run
 from forkpoint_server.ingestion.batch import IngestResult, ingest
@@ -25,6 +32,7 @@ class StartRunInput:
 
     record: JSON
     blocks: JSON | None = None
+    replay: ReplayLeaseInput | None = None
 
 
 @strawberry.input(description="Events, and the blocks that their artifacts need.")
@@ -33,6 +41,7 @@ class IngestEventsInput:
 
     events: JSON
     blocks: JSON | None = None
+    replay: ReplayLeaseInput | None = None
 
 
 @strawberry.input(description="The record that closes a run, and the blocks its artifacts need.")
@@ -41,6 +50,7 @@ class FinishRunInput:
 
     record: JSON
     blocks: JSON | None = None
+    replay: ReplayLeaseInput | None = None
 
 
 @strawberry.type(description="The run, and the blocks to send again; then nothing was stored.")
@@ -123,6 +133,8 @@ class IngestionMutation:
     async def start_run(self, info: Info, input: StartRunInput) -> StartRunPayload:
         """Open a run; idempotent by its id."""
         context = info.context
+        if input.replay is not None:
+            await claim_session(context, input.replay, input.record)
         result = await start_run(
             context.services.database,
             context.principal,
@@ -139,6 +151,8 @@ class IngestionMutation:
         context = info.context
         events = listed(input.events, field="events")
         context.take_quota(len(events))
+        if input.replay is not None:
+            await renew_session(context, input.replay)
         result = await ingest(
             context.services.database,
             context.principal,
@@ -146,12 +160,16 @@ class IngestionMutation:
             blocks=listed(input.blocks, field="blocks"),
             live=context.services.publisher(context.project_id),
         )
+        if input.replay is not None and result.accepted:
+            await note_progress(context, input.replay)
         return IngestEventsPayload.of(result)
 
     @strawberry.mutation(extensions=[INGEST])
     async def finish_run(self, info: Info, input: FinishRunInput) -> FinishRunPayload:
         """Close a run; what its writers sent and did not arrive becomes gaps."""
         context = info.context
+        if input.replay is not None:
+            await renew_session(context, input.replay)
         result = await finish_run(
             context.services.database,
             context.principal,
@@ -161,6 +179,8 @@ class IngestionMutation:
         )
         if result.job is not None:
             await context.services.wake(result.job)
+        if input.replay is not None and not result.missing:
+            await end_session(context, input.replay, input.record)
         run = await _run(context, result.run_id)
         return FinishRunPayload(run=run, missing=list(result.missing))
 

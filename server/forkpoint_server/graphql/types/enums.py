@@ -19,6 +19,8 @@ from forkpoint.events.kinds import (
 )
 
 from forkpoint_server.query.runs import RunOrder
+from forkpoint_server.replay.words import Executor as ReplayExecutor
+from forkpoint_server.replay.words import SessionState as ReplayState
 
 __all__ = [
     "ArtifactState",
@@ -26,6 +28,8 @@ __all__ = [
     "Health",
     "Kind",
     "Mode",
+    "ReplayExecutor",
+    "ReplayState",
     "RunOrder",
     "RunStatus",
     "TimelineAxis",
@@ -38,6 +42,8 @@ strawberry.enum(Health, name="HealthFlag", description="What is wrong with a rec
 strawberry.enum(Mode, description="How a replayed step got its answer.")
 strawberry.enum(ArtifactState, description="Only CLEAN payloads can be read.")
 strawberry.enum(Verdict, description="How a replay ended.")
+strawberry.enum(ReplayExecutor, name="ReplayExecutor", description="Who executes a replay.")
+strawberry.enum(ReplayState, name="ReplayState", description="Where a replay session stands.")
 strawberry.enum(Effect, description="What calling a tool does to the world.")
 strawberry.enum(RunOrder, description="Orders of runs.")
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import orjson
 import strawberry
 
+from forkpoint_server.db.engine import driver
 from forkpoint_server.errors import BadRequest, NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
@@ -17,6 +18,7 @@ from forkpoint_server.graphql.types.connection import Connection, connection_par
 from forkpoint_server.graphql.types.event import EventNode, event_connection
 from forkpoint_server.graphql.types.inputs import StepFilterInput
 from forkpoint_server.graphql.types.recording import RecordingPage, recording_page
+from forkpoint_server.graphql.types.replay import ReplaySessionFields
 from forkpoint_server.graphql.types.runfields import RunFields
 from forkpoint_server.graphql.types.stepfields import StepFields
 from forkpoint_server.query import children, runs, steps
@@ -25,6 +27,7 @@ from forkpoint_server.query.pages import Page, check_first, make_page, read_curs
 from forkpoint_server.query.provenance import Edge
 from forkpoint_server.query.runfilter import RunFilter
 from forkpoint_server.query.sources import Flows
+from forkpoint_server.replay.rows import count_sessions, sessions_of
 from forkpoint_server.security.scopes import Scope
 
 BEGINNING = BigInt(-1)
@@ -143,6 +146,23 @@ class RunOrigin:
         return Run.of(row, info.context) if row else None
 
 
+@strawberry.type(description="One attempt to replay a run; its result is a new run.")
+class ReplaySession(ReplaySessionFields):
+    """A session and the two runs of it."""
+
+    @strawberry.field(extensions=[META], description="null when it was deleted")
+    async def run(self, info: Info) -> Run | None:
+        """The recording."""
+        row = await info.context.loaders.runs.load(self.row.run_id)
+        return Run.of(row, info.context) if row else None
+
+    @strawberry.field(extensions=[META], description="null until it runs, and when deleted")
+    async def new_run(self, info: Info) -> Run | None:
+        """The run it makes."""
+        row = await info.context.loaders.runs.load(self.row.new_run_id)
+        return Run.of(row, info.context) if row else None
+
+
 @strawberry.type(description="One execution of an agent.")
 class Run(RunFields):
     """A run and all that happened in it."""
@@ -189,6 +209,14 @@ class Run(RunFields):
                     connection, context.project_id, first=first, after=after, filter=where
                 )
         return run_connection(page, context, where)
+
+    @strawberry.field(extensions=[META])
+    async def replay_sessions(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[ReplaySession]:
+        """Attempts to replay this run, newest first."""
+        check_first(first)
+        return await session_connection(info.context, self.row.run_id, first=first, after=after)
 
     @strawberry.field(extensions=[META])
     async def artifacts(self, info: Info) -> list[Artifact]:
@@ -287,6 +315,30 @@ def step_connection(
 ) -> Connection[Step]:
     """A connection of steps."""
     edges, nodes, page_info = connection_parts(page, lambda row: Step.of(row, context))
+    return Connection(edges=edges, nodes=nodes, page_info=page_info, count=count)
+
+
+async def session_connection(
+    context: Context, run_id: str, *, first: int, after: str | None
+) -> Connection[ReplaySession]:
+    """A page of the sessions of one recording."""
+    project_id = context.project_id
+    start: tuple[int, str] | None = None
+    if after is not None:
+        created_ns, session_id = read_cursor(after, int, str)
+        start = (int(str(created_ns)), str(session_id))
+    async with context.services.database.reading(project_id) as connection:
+        raw = await driver(connection)
+        found = await sessions_of(raw, project_id, run_id, first=first, after=start)
+    page = make_page(
+        found, first=first, after=after, key=lambda row: [row.created_ns, row.session_id]
+    )
+    edges, nodes, page_info = connection_parts(page, ReplaySession.of)
+
+    async def count() -> int:
+        async with context.services.database.reading(project_id) as connection:
+            return await count_sessions(await driver(connection), project_id, run_id)
+
     return Connection(edges=edges, nodes=nodes, page_info=page_info, count=count)
 
 

@@ -9,9 +9,14 @@ import orjson
 import strawberry
 from sqlalchemy import text
 
+from forkpoint_server.db.engine import driver
 from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Info
+from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.scalars import JSON
+from forkpoint_server.graphql.types.replay import Runner
+from forkpoint_server.replay.runners import online
+from forkpoint_server.security.scopes import Scope
 
 
 @strawberry.type(description="The tenant that everything belongs to.")
@@ -23,6 +28,14 @@ class Project:
     retention: JSON
     limits: JSON
     version: str
+
+    @strawberry.field(extensions=[Needs(Scope.READ_META)])
+    async def runners(self, info: Info) -> list[Runner]:
+        """Runners that are online, by name; at most 200."""
+        context = info.context
+        async with context.services.database.reading(context.project_id) as connection:
+            found = await online(await driver(connection), context.project_id)
+        return [Runner.of(runner) for runner in found]
 
 
 async def project_of(info: Info) -> Project:

@@ -1,0 +1,167 @@
+"""Dry runs: which executor would do what, and why a replay is refused before it exists."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from forkpoint.errors import ReplayError
+from forkpoint.replay.plan import Plan, make_plan
+from forkpoint.replay.spec import ReplaySpec, read_spec
+
+from forkpoint_server.db.engine import Driver
+from forkpoint_server.replay.columns import Outlined, outline
+from forkpoint_server.replay.runners import awaited
+from forkpoint_server.replay.words import SAYS, WORKER_EXECUTORS, Executor
+
+_FIELDS = {
+    "policy_invalid": "policy",
+    "cut_invalid": "cut",
+    "edit_invalid": "edits",
+    "edit_conflict": "edits",
+    "codec_mismatch": "runId",
+    "recording_incomplete": "runId",
+    "not_clean": "runId",
+    "entrypoint_missing": "entrypoint",
+}
+"""Where in the input a refusal stands."""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why this cannot be replayed as asked; `field` is the part of the input that would change."""
+
+    code: str
+    message: str
+    field: str
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """An executor, and why it cannot do this; None if it can."""
+
+    executor: Executor
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What `startReplay` was asked, as JSON values."""
+
+    run_id: str
+    cut: Mapping[str, object] | None = None
+    edits: Sequence[object] = ()
+    policy: Mapping[str, object] | None = None
+    executor: Executor | None = None
+    """None: the best that can do it."""
+    runner: str | None = None
+    entrypoint: str | None = None
+    arguments: Mapping[str, object] | None = None
+    models: Sequence[str] = ()
+    resumes: str | None = None
+    grants: Sequence[str] = ()
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether anything may differ from the recording on purpose."""
+        return bool(self.cut or self.edits or self.models)
+
+    def spec(self, session: str, new_run: str | None) -> dict[str, object]:
+        """The spec of one session, as `read_spec` takes it and as a runner is given it."""
+        return {
+            "session": session,
+            "kind": "fork" if self.is_fork else "replay",
+            "run_id": new_run,
+            "policy": self.policy,
+            "cut": self.cut,
+            "edits": list(self.edits),
+            "grants": list(self.grants),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The answer of a dry run. `plan` is None when what was asked cannot even be read."""
+
+    head: int
+    executor: Executor
+    choices: Sequence[Choice]
+    plan: Plan | None
+    refusals: Sequence[Refusal]
+    says: Sequence[str]
+    waits: str | None
+    """Why a session would wait; None if it can begin."""
+
+
+async def plan_replay(raw: Driver, project_id: int, asked: Asked) -> Planned:
+    """Plan without doing anything. Raises `NotFound` for a run that is not there."""
+    outlined = await outline(raw, project_id, asked.run_id)
+    refusals: list[Refusal] = []
+    if outlined.refused is not None:
+        refusals.append(_refusal(outlined.refused))
+    plan = await asyncio.to_thread(_planned, outlined, asked, refusals)
+    choices = [Choice(executor=each, refusal=_unfit(each, asked)) for each in Executor]
+    executor = asked.executor or _best(asked)
+    unfit = _unfit(executor, asked)
+    if unfit is not None:
+        refusals.append(_misfit(executor, asked, unfit))
+    waits = None
+    if executor is Executor.HOST and asked.entrypoint is not None:
+        waits = await awaited(raw, project_id, asked.runner, asked.entrypoint)
+    return Planned(
+        head=outlined.head,
+        executor=executor,
+        choices=choices,
+        plan=plan,
+        refusals=refusals,
+        says=[SAYS[executor]] if executor in SAYS else [],
+        waits=waits,
+    )
+
+
+def _planned(outlined: Outlined, asked: Asked, refusals: list[Refusal]) -> Plan | None:
+    try:
+        return make_plan(outlined.recording, _spec(asked))
+    except ReplayError as error:
+        refusals.append(_refusal(error))
+        return None
+
+
+def _spec(asked: Asked) -> ReplaySpec:
+    return read_spec(asked.spec("plan", None))
+
+
+def _best(asked: Asked) -> Executor:
+    """Agent code where it is at hand, else what a worker can do without it."""
+    if asked.entrypoint is not None:
+        return Executor.HOST
+    if asked.models:
+        return Executor.SINGLE
+    return Executor.GRAPH if asked.is_fork else Executor.VERIFY
+
+
+def _unfit(executor: Executor, asked: Asked) -> str | None:
+    """Why an executor cannot do this; None if it can."""
+    if executor is Executor.HOST:
+        return None if asked.entrypoint else "name the entry point of a runner"
+    if executor not in WORKER_EXECUTORS:
+        return "no worker does this here"
+    if executor is Executor.VERIFY and asked.is_fork:
+        return "a recording is verified as it is: without cut and edits"
+    return None
+
+
+def _misfit(executor: Executor, asked: Asked, why: str) -> Refusal:
+    if executor is Executor.HOST and asked.entrypoint is None:
+        return Refusal(code="entrypoint_missing", message=why, field="entrypoint")
+    return Refusal(code="executor_unfit", message=f"{executor}: {why}", field="executor")
+
+
+def _refusal(error: ReplayError) -> Refusal:
+    field = str(error.details.get("field") or "")
+    place = _FIELDS.get(error.code, "runId")
+    return Refusal(
+        code=error.code,
+        message=error.message,
+        field=f"{place}.{field}" if field else place,
+    )

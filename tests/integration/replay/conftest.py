@@ -1,0 +1,31 @@
+"""A service and a worker on one database, and what tests of replays ask them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from forkpoint_server.artifacts.directory import DirectoryBlobs
+from forkpoint_server.db.engine import Database
+from forkpoint_server.live.publish import Remembered
+from forkpoint_worker.loop import Worker
+from forkpoint_worker.work import Services
+from serving import service as service
+from stack import Database as Scratch
+
+
+@pytest.fixture
+async def worker(database: Scratch, tmp_path: Path) -> AsyncIterator[Worker]:
+    """A worker that runs when it is told to."""
+    opened = Database(database.url("worker"), pool_size=8)
+    services = Services(
+        database=opened,
+        blobs=DirectoryBlobs(tmp_path / "blobs"),
+        publisher=lambda _: Remembered(),
+        clock=time.time_ns,
+    )
+    yield Worker(services, owner="test", luck=random.Random(1))
+    await opened.close()

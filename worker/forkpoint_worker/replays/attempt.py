@@ -1,0 +1,77 @@
+"""One attempt at one session: what its executor works with, and how it says where it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from forkpoint.replay.reemit import Target
+from forkpoint.replay.spec import ReplaySpec, read_spec
+from forkpoint_server.db.engine import driver
+from forkpoint_server.live.topics import session_topic
+from forkpoint_server.replay.progress import End, Held, Step, end, move
+from forkpoint_server.replay.rows import SessionRow
+from forkpoint_server.replay.words import SessionState
+
+from forkpoint_worker.replays.payload import Payload
+from forkpoint_worker.replays.reading import Recorded
+from forkpoint_worker.replays.writing import NewRun
+from forkpoint_worker.work import Work
+
+SPEC_FIELDS = ("session", "kind", "run_id", "policy", "cut", "edits", "grants")
+BETWEEN_S = 0.1
+"""Least seconds between two changes of progress that keep the state."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """A session under the fence of this job."""
+
+    work: Work
+    session: SessionRow
+    held: Held
+    run: NewRun
+    _told: float = field(default=0.0)
+
+    @property
+    def spec(self) -> ReplaySpec:
+        """What the session was asked."""
+        return read_spec({name: self.session.spec[name] for name in SPEC_FIELDS})
+
+    @property
+    def target(self) -> Target:
+        """The run it writes. All of it follows from the session, so a second attempt agrees."""
+        return Target(
+            run_id=self.session.new_run_id,
+            session=self.session.session_id,
+            executor=self.session.executor.value,
+            begins_ns=self.session.created_ns,
+            sender=f"forkpoint-worker/{version('forkpoint-worker')}",
+        )
+
+    def payload(self) -> Payload:
+        """What reads the blocks of the project."""
+        services = self.work.services
+        return Payload(services.database, self.work.job.project_id, services.blobs)
+
+    async def progress(self, step: Step) -> None:
+        """Say how far it is, ten times a second at most. Raises `LeaseLost` once it is over."""
+        if step.state is None and time.monotonic() - self._told < BETWEEN_S:
+            return
+        services = self.work.services
+        async with services.database.transaction(self.work.job.project_id) as connection:
+            await move(await driver(connection), self.held, step, now_ns=services.clock())
+        self._told = time.monotonic()
+        await self.work.live.rang(session_topic(self.session.session_id))
+
+    async def running(self, recorded: Recorded) -> None:
+        """Preparation is over."""
+        total = len(recorded.recording)
+        await self.progress(Step(state=SessionState.RUNNING, matched=0, total=total))
+
+    async def over(self, ended: End) -> None:
+        """The end of the session, and with it of the job."""
+        async with self.work.finishing() as raw:
+            await end(raw, self.held, ended, now_ns=self.work.services.clock())
+        await self.work.live.rang(session_topic(self.session.session_id))
