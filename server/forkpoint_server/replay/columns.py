@@ -86,6 +86,8 @@ def _recording(run: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], run_id
         types=[(step.kind, step.name) for step in started],
         by_key={step.key: place for place, step in enumerate(started)},
         by_seq={seq: place for place, seq in enumerate(seqs)},
+        notes=(),
+        numbers={},
     )
 
 
