@@ -14,22 +14,19 @@ from sqlalchemy import (
     DateTime,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-metadata = MetaData()
+from forkpoint_server.db.metadata import metadata, uuid_column
+from forkpoint_server.db.replay_tables import replay_call, replay_progress, replay_session, runner
+
+__all__ = ["metadata", "replay_call", "replay_progress", "replay_session", "runner"]
 
 RUN_ITSELF = "00000000-0000-0000-0000-000000000000"
 """`artifact.step_id` of artifacts that hang on the run and on no step."""
-
-
-def _uuid(name: str, *, key: bool = False, null: bool = False) -> Column[str]:
-    return Column(name, UUID(as_uuid=False), primary_key=key, nullable=null)
-
 
 project = Table(
     "project",
@@ -59,7 +56,7 @@ token = Table(
 run = Table(
     "run",
     metadata,
-    _uuid("run_id", key=True),
+    uuid_column("run_id", key=True),
     Column("project_id", Integer, nullable=False),
     Column("name", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -86,7 +83,7 @@ run = Table(
     Column("signature_codec", Text, nullable=False),
     Column("error_class", Text),
     Column("verdict", Text),
-    _uuid("parent_run_id", null=True),
+    uuid_column("parent_run_id", null=True),
     Column("session_id", Text),
     Column("origin_kind", Text),
     Column("cut_key", Text),
@@ -114,7 +111,7 @@ run = Table(
     # A trace in which nothing is of an agent.
     Column("plain", Boolean, nullable=False),
     # The run of our own sender that this trace shows once more.
-    _uuid("mirror_of", null=True),
+    uuid_column("mirror_of", null=True),
     # {"traceId", "spanId"?}: the trace it came from, or the span it was started in.
     Column("otel", JSONB),
     # Of derived runs: {"can": [...], "reasons": {code: count}, "hints": {code: text}}.
@@ -124,14 +121,14 @@ run = Table(
 event = Table(
     "event",
     metadata,
-    _uuid("run_id", key=True),
+    uuid_column("run_id", key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("project_id", Integer, nullable=False),
     Column("event_id", LargeBinary, nullable=False),
     Column("event_type", Text, nullable=False),
     Column("writer", Integer, nullable=False),
     Column("sequence_no", BigInteger, nullable=False),
-    _uuid("step_id", null=True),
+    uuid_column("step_id", null=True),
     Column("time_ns", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -140,7 +137,7 @@ event = Table(
 held_event = Table(
     "held_event",
     metadata,
-    _uuid("run_id", key=True),
+    uuid_column("run_id", key=True),
     Column("writer", Integer, primary_key=True),
     Column("sequence_no", BigInteger, primary_key=True),
     Column("project_id", Integer, nullable=False),
@@ -153,12 +150,12 @@ held_event = Table(
 step = Table(
     "step",
     metadata,
-    _uuid("run_id", key=True),
-    _uuid("step_id", key=True),
+    uuid_column("run_id", key=True),
+    uuid_column("step_id", key=True),
     Column("project_id", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("end_seq", BigInteger),
-    _uuid("parent_id", null=True),
+    uuid_column("parent_id", null=True),
     Column("parent_seq", BigInteger),
     # Index in the order of `Kind`.
     Column("kind", SmallInteger, nullable=False),
@@ -193,8 +190,8 @@ step = Table(
 artifact = Table(
     "artifact",
     metadata,
-    _uuid("run_id", key=True),
-    _uuid("step_id", key=True),
+    uuid_column("run_id", key=True),
+    uuid_column("step_id", key=True),
     Column("role", Text, primary_key=True),
     Column("project_id", Integer, nullable=False),
     Column("gen", Integer, nullable=False),
@@ -257,7 +254,7 @@ job = Table(
     metadata,
     Column("id", BigInteger, primary_key=True),
     Column("project_id", Integer, nullable=False),
-    _uuid("run_id", null=True),
+    uuid_column("run_id", null=True),
     Column("kind", Text, nullable=False),
     Column("dedupe_key", Text, nullable=False),
     Column("args", JSONB, nullable=False),
@@ -276,7 +273,7 @@ job = Table(
 staged_body = Table(
     "staged_body",
     metadata,
-    _uuid("run_id", key=True),
+    uuid_column("run_id", key=True),
     Column("stage_id", BigInteger, primary_key=True),
     Column("project_id", Integer, nullable=False),
     # traces | logs
@@ -291,7 +288,7 @@ staged_body = Table(
 derived_event = Table(
     "derived_event",
     metadata,
-    _uuid("run_id", key=True),
+    uuid_column("run_id", key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("project_id", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -309,8 +306,8 @@ diff_report = Table(
     "diff_report",
     metadata,
     Column("project_id", Integer, primary_key=True),
-    _uuid("a", key=True),
-    _uuid("b", key=True),
+    uuid_column("a", key=True),
+    uuid_column("b", key=True),
     # Digest of the options in their canonical form.
     Column("options", Text, primary_key=True),
     Column("head_a", BigInteger, nullable=False),
@@ -318,86 +315,4 @@ diff_report = Table(
     Column("report", LargeBinary, nullable=False),
     Column("pairs", LargeBinary, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
-)
-
-replay_session = Table(
-    "replay_session",
-    metadata,
-    # The recording; the run that is made is `new_run_id`.
-    _uuid("run_id", key=True),
-    _uuid("session_id", key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("client_id", Text, nullable=False),
-    Column("sample", Integer, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("executor", Text, nullable=False),
-    # queued | preparing | running | finished | stopped | failed | cancelled
-    Column("state", Text, nullable=False),
-    Column("reason", Text),
-    Column("message", Text),
-    # Cut, edits, policy, grants: payload.
-    Column("spec", JSONB, nullable=False),
-    Column("plan", JSONB, nullable=False),
-    Column("failed_step", JSONB),
-    Column("verdict", Text),
-    Column("report", JSONB),
-    _uuid("resumes", null=True),
-    _uuid("new_run_id"),
-    Column("runner", Text),
-    Column("entrypoint", Text),
-    # The connection of the runner that has the job.
-    _uuid("owner", null=True),
-    Column("fence", BigInteger, nullable=False),
-    Column("deliveries", Integer, nullable=False),
-    # Whether `startRun` came under this fence.
-    Column("claimed", Boolean, nullable=False),
-    Column("lease_until", DateTime(timezone=True)),
-    # Number of the last progress.
-    Column("head", Integer, nullable=False),
-    Column("at_key", Text),
-    Column("matched", Integer, nullable=False),
-    Column("total", Integer),
-    Column("spend", JSONB, nullable=False),
-    Column("created_ns", BigInteger, nullable=False),
-    Column("started_ns", BigInteger),
-    Column("ended_ns", BigInteger),
-)
-
-replay_progress = Table(
-    "replay_progress",
-    metadata,
-    _uuid("run_id", key=True),
-    _uuid("session_id", key=True),
-    Column("n", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("at_key", Text),
-    Column("matched", Integer, nullable=False),
-    Column("total", Integer),
-    Column("spend", JSONB, nullable=False),
-    Column("time_ns", BigInteger, nullable=False),
-)
-
-replay_call = Table(
-    "replay_call",
-    metadata,
-    _uuid("run_id", key=True),
-    _uuid("session_id", key=True),
-    # Of a live call: its row is written before it, its answer after.
-    Column("key", Text, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("fence", BigInteger, nullable=False),
-    Column("answer", JSONB),
-)
-
-runner = Table(
-    "runner",
-    metadata,
-    Column("project_id", Integer, primary_key=True),
-    _uuid("runner_id", key=True),
-    Column("name", Text, nullable=False),
-    Column("entrypoints", ARRAY(Text), nullable=False),
-    Column("facts", JSONB, nullable=False),
-    Column("connected_ns", BigInteger, nullable=False),
-    Column("seen_at", DateTime(timezone=True), nullable=False),
 )

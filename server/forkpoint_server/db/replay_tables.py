@@ -1,0 +1,90 @@
+"""The tables of replay sessions and runners; see `tables`."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from forkpoint_server.db.metadata import metadata, uuid_column
+
+replay_session = Table(
+    "replay_session",
+    metadata,
+    # The recording; the run that is made is `new_run_id`.
+    uuid_column("run_id", key=True),
+    uuid_column("session_id", key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("sample", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("executor", Text, nullable=False),
+    # queued | preparing | running | finished | stopped | failed | cancelled
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("message", Text),
+    # Cut, edits, policy, grants: payload.
+    Column("spec", JSONB, nullable=False),
+    Column("plan", JSONB, nullable=False),
+    Column("failed_step", JSONB),
+    Column("verdict", Text),
+    Column("report", JSONB),
+    uuid_column("resumes", null=True),
+    uuid_column("new_run_id"),
+    Column("runner", Text),
+    Column("entrypoint", Text),
+    # The connection of the runner that has the job.
+    uuid_column("owner", null=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("deliveries", Integer, nullable=False),
+    # Whether `startRun` came under this fence.
+    Column("claimed", Boolean, nullable=False),
+    Column("lease_until", DateTime(timezone=True)),
+    # Number of the last progress.
+    Column("head", Integer, nullable=False),
+    Column("at_key", Text),
+    Column("matched", Integer, nullable=False),
+    Column("total", Integer),
+    Column("spend", JSONB, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("started_ns", BigInteger),
+    Column("ended_ns", BigInteger),
+)
+
+replay_progress = Table(
+    "replay_progress",
+    metadata,
+    uuid_column("run_id", key=True),
+    uuid_column("session_id", key=True),
+    Column("n", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("at_key", Text),
+    Column("matched", Integer, nullable=False),
+    Column("total", Integer),
+    Column("spend", JSONB, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+)
+
+replay_call = Table(
+    "replay_call",
+    metadata,
+    uuid_column("run_id", key=True),
+    uuid_column("session_id", key=True),
+    # Of a live call: its row is written before it, its answer after.
+    Column("key", Text, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("answer", JSONB),
+)
+
+runner = Table(
+    "runner",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    uuid_column("runner_id", key=True),
+    Column("name", Text, nullable=False),
+    Column("entrypoints", ARRAY(Text), nullable=False),
+    Column("facts", JSONB, nullable=False),
+    Column("connected_ns", BigInteger, nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+)
