@@ -60,6 +60,11 @@ class Settings:
     """File that holds it."""
     code_version: str | None = field(default=None, metadata={"env": "FORKPOINT_CODE_VERSION"})
     """Commit or release of the agent, stored on each run."""
+    user_modules: tuple[str, ...] = field(default=(), metadata={"env": "FORKPOINT_USER_MODULES"})
+    """Installed packages, by comma, that are your code: what they draw from clock and chance is
+    recorded too."""
+    draws: bool = field(default=True, metadata={"env": "FORKPOINT_DRAWS"})
+    """0: what code draws from clock and chance is not recorded, and nothing is patched for it."""
     queue_events: int = field(default=10_000, metadata={"env": "FORKPOINT_QUEUE_EVENTS"})
     """Events that may wait in memory; more are counted and lost."""
     queue_bytes: int = field(default=64 * _MiB, metadata={"env": "FORKPOINT_QUEUE_BYTES"})
@@ -92,6 +97,8 @@ class Settings:
 def _read(name: str, text: str, *, default: object) -> object:
     if name in ("data", "spool", "replay", "replay_spec", "redact_key_file"):
         return Path(text)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
     if isinstance(default, bool):
         return text.lower() in ("1", "true", "yes", "on")
     if isinstance(default, int | float):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from forkpoint.capture import process
@@ -19,6 +20,8 @@ def init(
     spool: str | os.PathLike[str] | None = None,
     code_version: str | None = None,
     redaction: Redaction | None = None,
+    user_modules: Sequence[str] | None = None,
+    draws: bool | None = None,
 ) -> None:
     """Set up the recorder; without it the environment alone decides. Call it before any run."""
     process.configure(
@@ -32,6 +35,8 @@ def init(
             spool=None if spool is None else Path(spool),
             code_version=code_version,
             redaction=redaction,
+            user_modules=None if user_modules is None else tuple(user_modules),
+            draws=draws,
         )
     )
 

@@ -67,6 +67,11 @@ class Call(Frame):
         self._mark = mark
         self._over = False
 
+    @property
+    def opaque(self) -> bool:
+        """Whether a replay serves it whole, so that its body does not run there."""
+        return self.target.kind is not Kind.AGENT
+
     def offset_ms(self) -> int:
         """Milliseconds since the call began."""
         return (time_ns() - self.began_ns) // 1_000_000

@@ -9,9 +9,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from time import time_ns
 
-from forkpoint.capture import spawn
+from forkpoint.capture import sources, spawn
 from forkpoint.capture.assembly import assembled
 from forkpoint.capture.counters import Counters
+from forkpoint.capture.rebinding import count_as_user_code
 from forkpoint.capture.recorder import Recorder
 from forkpoint.capture.strands import Frame, Scope, current, renew_locks
 from forkpoint.settings import Settings
@@ -125,7 +126,10 @@ def _hook() -> None:
     if _hooked:
         return
     _hooked = True
+    count_as_user_code(settings().user_modules)
     spawn.install()
+    if settings().draws:
+        sources.install()
     atexit.register(close)
     os.register_at_fork(before=_before_fork, after_in_child=_in_child, after_in_parent=_in_parent)
 

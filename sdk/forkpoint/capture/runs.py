@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from contextvars import Token
 from pathlib import Path
@@ -79,6 +80,7 @@ class Run:
         self._lost_steps: set[str] = set()
         self._lost_lock = threading.Lock()
         self._forks = 0
+        self._sleeps: Counter[str] = Counter()
 
     def set_output(self, value: object) -> None:
         """Record what the run came to; the last call counts."""
@@ -174,6 +176,11 @@ class Run:
                 media_type=media_type or mimetypes.guess_type(name)[0],
             )
         )
+
+    def count_sleep(self, scope: str) -> int:
+        """The number of a sleep that begins in a scope: 0, 1, 2, ..."""
+        self._sleeps[scope] += 1
+        return self._sleeps[scope] - 1
 
     def next_fork(self) -> int:
         """The writer number of the next forked child: unique among all processes of the run.

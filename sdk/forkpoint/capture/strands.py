@@ -40,12 +40,14 @@ _USER_KEY = re.compile(r"[^A-Za-z0-9_-]")
 class Scope:
     """Counts the calls started, and the strands spawned, in one strand or open step."""
 
-    __slots__ = ("_lock", "_open", "_spawned", "_stem", "calls", "strand", "text")
+    __slots__ = ("_lock", "_open", "_spawned", "_stem", "calls", "drawn", "strand", "text")
 
     def __init__(self, text: str, strand: str) -> None:
         self.text = text if len(text) <= _SURELY_SHORT else identity.shortened(text)
         self.strand = strand
         self.calls = 0
+        self.drawn = 0
+        """Values drawn in it and kept."""
         self._stem = identity.call_key(self.text, 0)[:-1]
         self._open: list[int] = []
         self._spawned: dict[str, int] | None = None
@@ -117,6 +119,11 @@ class Frame:
             self._scope = scope
 
     @property
+    def opaque(self) -> bool:
+        """Whether it is in the body of a step that a replay serves whole: it does not run there."""
+        return False
+
+    @property
     def scope(self) -> Scope:
         """Where the calls and spawns of this frame are counted."""
         found = self._scope
@@ -125,6 +132,17 @@ class Frame:
             with _first.lock:
                 found = self._scope = self._scope or made
         return found
+
+
+class Inner(Frame):
+    """The frame of a strand spawned inside a step that a replay serves whole."""
+
+    __slots__ = ()
+
+    @property
+    def opaque(self) -> bool:
+        """Always."""
+        return True
 
 
 class _First:
@@ -155,7 +173,8 @@ def worker() -> int:
 
 def strand_frame(frame: Frame, path: str) -> Frame:
     """The frame a new strand starts with: its calls are children of the step it came from."""
-    return Frame(frame.run, Scope(path, path), frame.step)
+    kind = Inner if frame.opaque else Frame
+    return kind(frame.run, Scope(path, path), frame.step)
 
 
 def target_name(target: object) -> str:

@@ -15,6 +15,7 @@ from forkpoint.content.blocks import digest_from_text
 from forkpoint.content.decode import decode
 from forkpoint.content.errors import ContentError
 from forkpoint.events.model import Note
+from forkpoint.replay.findings import Divergence, Findings
 from forkpoint.replay.identity import DRAWS
 from forkpoint.replay.recording import Recording, reference
 
@@ -24,6 +25,7 @@ RANDOM, BITS, BYTES, SLEEP = "random", "bits", "bytes", "sleep"
 SOURCES = (*TIMES, RANDOM, BITS, BYTES, SLEEP)
 STEP_NS = 1_000_000
 """How far a clock moves with each value drawn beyond the recording."""
+DRIFT = "nondeterminism_drift"
 LIMIT = 10_000
 """Draws of one source kept for a scope."""
 
@@ -56,8 +58,10 @@ def _of(recording: Recording, note: Note) -> Mapping[str, Sequence[object]]:
 class Drawing:
     """Hands out the draws of one recording. Not thread-safe: the session holds a lock around it."""
 
-    def __init__(self, recorded: Draws) -> None:
-        self._recorded = recorded
+    def __init__(self, recorded: Draws, *, since_ns: int) -> None:
+        self.recorded = recorded
+        self._since_ns = since_ns
+        """What the clock says in scopes that never asked it."""
         self._next: dict[tuple[str, str], int] = {}
         self._generators: dict[tuple[str, str], random.Random] = {}
         self._clocks: dict[tuple[str, str], int] = {}
@@ -67,7 +71,7 @@ class Drawing:
         at = (scope, source)
         number = self._next.get(at, 0)
         self._next[at] = number + 1
-        values = self._recorded.get(scope, {}).get(source, ())
+        values = self.recorded.get(scope, {}).get(source, ())
         if number < len(values):
             return values[number], True
         if source in TIMES:
@@ -81,7 +85,7 @@ class Drawing:
         """Scope, source and number of recorded draws nobody asked for."""
         return [
             (scope, source, len(values) - self._next.get((scope, source), 0))
-            for scope, sources in self._recorded.items()
+            for scope, sources in self.recorded.items()
             for source, values in sources.items()
             if self._next.get((scope, source), 0) < len(values)
         ]
@@ -89,7 +93,7 @@ class Drawing:
     def _later(self, at: tuple[str, str], values: Sequence[object]) -> int:
         last = self._clocks.get(at)
         if last is None:
-            last = _last_time(values)
+            last = _last_time(values, self._since_ns if at[1] == "time" else 0)
         self._clocks[at] = last + STEP_NS
         return last + STEP_NS
 
@@ -98,6 +102,42 @@ _Drawn = tuple[object, bool]
 """A value, and whether it was recorded."""
 
 
-def _last_time(values: Sequence[object]) -> int:
-    last = values[-1] if values else 0
-    return last if isinstance(last, int) else 0
+def _last_time(values: Sequence[object], since_ns: int) -> int:
+    last = values[-1] if values else since_ns
+    return last if isinstance(last, int) else since_ns
+
+
+class Watch:
+    """The draws of one replay and their drift: soft, or a divergence where the policy is strict."""
+
+    def __init__(self, recording: Recording, how: str, findings: Findings) -> None:
+        self._drawing = Drawing(recorded_draws(recording), since_ns=recording.start.started_ns)
+        self._on = how != "off" and bool(self._drawing.recorded)
+        self._strict = how == "strict"
+        self._findings = findings
+        self._drifted: set[tuple[str, str]] = set()
+
+    def draw(
+        self, scope: str, source: str, make: Callable[[random.Random], object], *, free: bool
+    ) -> object | None:
+        """The next value for a recorded scope; None where draws are not replayed."""
+        if not self._on:
+            return None
+        value, known = self._drawing.draw(scope, source, make)
+        if not known and not free:
+            self._drift(scope, source, "more was drawn than recorded")
+        return value
+
+    def close(self) -> None:
+        """The run came to its end: what was recorded should have been drawn."""
+        for scope, source, _count in self._drawing.left_over() if self._on else ():
+            self._drift(scope, source, "less was drawn than recorded")
+
+    def _drift(self, scope: str, source: str, what: str) -> None:
+        if (scope, source) in self._drifted:
+            return
+        self._drifted.add((scope, source))
+        self._findings.note(DRIFT, f"{scope} {source}")
+        if self._strict:
+            message = f"{source} in {scope}: {what}"
+            self._findings.diverge(Divergence(reason=DRIFT, key=scope, message=message))

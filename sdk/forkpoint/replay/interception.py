@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Literal, Protocol
 
 from forkpoint.content.store import MemoryBlocks
@@ -164,6 +165,15 @@ class Interceptor(Protocol):
 
     def opened(self, call: CallView) -> None:
         """A served stream has handed over its first chunk."""
+        ...
+
+    @property
+    def pace(self) -> float:
+        """What a sleep of user code is multiplied by."""
+        ...
+
+    def draw(self, scope: str, source: str, make: Callable[[Random], object]) -> object | None:
+        """The value user code draws now, made if none was recorded; None: it is not replayed."""
         ...
 
     def arrive_asleep(self, scope: str, number: int, wake: Callable[[], None]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from random import Random
 from typing import NoReturn
 
 from forkpoint.content.blocks import Value, digest_text
@@ -17,6 +18,7 @@ from forkpoint.events.model import Origin, ReplayInfo
 from forkpoint.replay.answers import edited, recorded
 from forkpoint.replay.codes import BREACHES, DIVERGENCES
 from forkpoint.replay.decide import Answer, Decider
+from forkpoint.replay.draws import Watch
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.gate import Gate, Wake
 from forkpoint.replay.identity import opening, sleeping
@@ -75,11 +77,13 @@ class Session:
         self._gate = Gate(self._order.order)
         self._points: dict[str, int] = {}
         """Key of an open call -> the recorded step at whose turn its answer is handed over."""
+        self._watch = Watch(recording, spec.policy.nondeterminism, self._decider.findings)
         self.moves = 0
         """Grows whenever a call begins, ends or is released."""
         self._unproven_at: str | None = None
         self._live: set[str] = set()
         """Keys of calls that run live now."""
+        self._went_live = False
         self._origin = self._made_origin()
 
     @property
@@ -166,6 +170,19 @@ class Session:
             other()
         return goes
 
+    @property
+    def pace(self) -> float:
+        """What sleeps are multiplied by: none waits, unless the policy or a live call wants it."""
+        pace = self.spec.policy.pace
+        return max(1.0, pace) if self._went_live else pace
+
+    def draw(self, scope: str, source: str, make: Callable[[Random], object]) -> object | None:
+        """The value user code draws now, made if none was recorded; None: it is not replayed."""
+        with self._lock:
+            decider = self._decider
+            recorded, free = decider.matcher.recorded(scope), decider.interventions > 0
+            return self._watch.draw(recorded, source, make, free=free)
+
     def arrive_asleep(self, scope: str, number: int, wake: Wake) -> bool:
         """Whether the n-th sleep of a scope may be over."""
         with self._lock:
@@ -226,6 +243,8 @@ class Session:
     def finish(self, *, status: str, output: str | None) -> ReplayResult:
         """The run is over: verdict and report."""
         with self._lock:
+            if self._stop is None and not self.recording.prefix and not self._decider.interventions:
+                self._watch.close()
             return conclude(
                 self.recording,
                 self._decider,
@@ -261,6 +280,7 @@ class Session:
         gone = self._decider.matcher.take_settled()
         if answer.mode is Mode.LIVE and answer.action == "live":
             self._live.add(call.key)
+            self._went_live = True
         if answer.place is not None and answer.mode is Mode.EXACT and answer.action != "live":
             self._points[call.key] = answer.place
             gone.remove(answer.place)
