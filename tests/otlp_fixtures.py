@@ -81,7 +81,11 @@ class Intake:
 
     async def values(self, trace: Trace) -> dict[str, dict[str, Any]]:
         """The readable payload of each step, by key and role, as the cockpit gets it."""
-        answer = await self.service.data(_VALUES, id=self.run(trace)["run_id"])
+        return await self.values_of(self.run(trace)["run_id"])
+
+    async def values_of(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """As `values`, of a run."""
+        answer = await self.service.data(_VALUES, id=run_id)
         return {
             step["key"]: {each["role"]: each["value"] for each in step["artifacts"]}
             for step in answer["run"]["steps"]["nodes"]

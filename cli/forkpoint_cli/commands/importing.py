@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,12 +15,13 @@ from forkpoint_cli.errors import CliError
 from forkpoint_cli.importers.agentdojo import import_log
 from forkpoint_cli.importers.agentdojo_log import LogFormatError
 from forkpoint_cli.importers.files import found_files
+from forkpoint_cli.importers.otlp import send_files
 from forkpoint_cli.importers.tape import ImportedRun, Importer
 from forkpoint_cli.redaction import our_redactor
 from forkpoint_cli.session import Session, json_option, pass_session
 from forkpoint_cli.upload import Totals, upload_files
 
-FORMATS = ("agentdojo",)
+FORMATS = ("agentdojo", "otlp")
 
 
 @click.command(name="import")
@@ -27,11 +30,16 @@ FORMATS = ("agentdojo",)
 @json_option
 @pass_session
 def import_runs(session: Session, form: str, paths: tuple[str, ...], as_json: bool) -> None:
-    """Import FILEs, directories or globs; importing one again changes nothing."""
-    del form  # the only one there is
+    """Import FILEs, directories or globs; importing one again changes nothing.
+
+    FORMAT is agentdojo (run logs) or otlp (exports of OpenTelemetry: JSON lines or protobuf).
+    """
     files = found_files(paths, suffix=".json")
     if not files:
         raise CliError(f"no .json file in {', '.join(paths)}")
+    if form == "otlp":
+        _import_otlp(session, files, as_json=as_json)
+        return
     totals = import_with_bar(session, files)
     if as_json:
         session.output.json(totals.facts())
@@ -44,6 +52,23 @@ def import_runs(session: Session, form: str, paths: tuple[str, ...], as_json: bo
 
 def import_with_bar(session: Session, files: Sequence[Path]) -> Totals:
     """Upload files while a bar on stderr shows how far it is."""
+    with _bar(session, len(files)) as advance:
+        return upload_files(session.service, files, _reader(session), advance=advance)
+
+
+def _import_otlp(session: Session, files: Sequence[Path], *, as_json: bool) -> None:
+    """Send exports to the service's own door; a worker reads them, a trace becomes a run."""
+    with _bar(session, len(files)) as advance:
+        sent = send_files(session.settings, files, advance=advance)
+    if as_json:
+        session.output.json(asdict(sent))
+        return
+    refused = f", {sent.rejected} spans or records refused" if sent.rejected else ""
+    session.output.say(f"sent {sent.requests} export requests{refused}")
+
+
+@contextmanager
+def _bar(session: Session, files: int) -> Generator[Callable[[], None]]:
     columns = (
         TextColumn("importing"),
         BarColumn(),
@@ -51,10 +76,8 @@ def import_with_bar(session: Session, files: Sequence[Path]) -> Totals:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=session.output.remarks, transient=True) as progress:
-        bar = progress.add_task("importing", total=len(files))
-        return upload_files(
-            session.service, files, _reader(session), advance=lambda: progress.advance(bar)
-        )
+        bar = progress.add_task("importing", total=files)
+        yield lambda: progress.advance(bar)
 
 
 def _reader(session: Session) -> Callable[[Path], ImportedRun]:

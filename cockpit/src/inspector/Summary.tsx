@@ -139,6 +139,9 @@ function answerMessage(value: unknown) {
     const first: unknown = value.choices[0];
     if (isRecord(first) && isRecord(first.message)) return readMessage(first.message);
   }
-  if (isRecord(value) && "role" in value && "content" in value) return readMessage(value);
+  // a derived run has a list of answers, nearly always of one
+  const only: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
+  const isMessage = isRecord(only) && "role" in only && ("content" in only || "parts" in only);
+  if (isMessage) return readMessage(only);
   return { role: "", text: "", calls: [], rest: value };
 }

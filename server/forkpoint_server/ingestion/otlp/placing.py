@@ -10,7 +10,7 @@ from forkpoint_server.db.engine import Driver
 from forkpoint_server.ingestion.flags import StepFlag
 from forkpoint_server.ingestion.otlp.arrange import Bare, Place, arrange
 
-_AGENT = list(Kind).index(Kind.AGENT)
+_SCOPES = [list(Kind).index(kind) for kind in (Kind.AGENT, Kind.CUSTOM)]
 _ORPHAN = int(StepFlag.ORPHAN)
 
 
@@ -37,7 +37,11 @@ async def place_steps(driver: Driver, run_id: str) -> bool:
 
 
 async def total(driver: Driver, run_id: str) -> None:
-    """Sum what the calls of a run used; scopes repeat their children and are left out."""
+    """Sum what the calls of a run used.
+
+    Scopes repeat their children and are left out, and so is a call that holds the same call once
+    more, as two instrumentations at once record it.
+    """
     await driver.execute(
         """
         update run
@@ -46,20 +50,28 @@ async def total(driver: Driver, run_id: str) -> None:
           opening_seq = coalesce(sums.first_error, sums.last),
           opening_rank = (sums.first_error is not null)::int
         from (
-          select sum(tokens_in) filter (where kind <> $2) as tokens_in,
-            sum(tokens_out) filter (where kind <> $2) as tokens_out,
-            sum(cost_micro_usd) filter (where kind <> $2) as cost,
+          select sum(tokens_in) filter (where counts) as tokens_in,
+            sum(tokens_out) filter (where counts) as tokens_out,
+            sum(cost_micro_usd) filter (where counts) as cost,
             count(*) filter (where status = 'error') as errors,
             min(start_ns) as started,
             min(seq) filter (where status = 'error') as first_error,
             max(seq) as last
-          from step
-          where run_id = $1) as sums
+          from (
+            select *, kind <> all ($2::smallint[]) and not exists (
+              select
+              from step as inner_call
+              where inner_call.run_id = $1
+                and inner_call.parent_id = step.step_id
+                and inner_call.kind = step.kind
+                and inner_call.tokens_in is not null) as counts
+            from step
+            where run_id = $1) as step) as sums
         where run.run_id = $1
           and sums.started is not null
         """,
         run_id,
-        _AGENT,
+        _SCOPES,
     )
 
 

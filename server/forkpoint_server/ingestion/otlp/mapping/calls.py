@@ -21,8 +21,11 @@ from forkpoint_server.ingestion.otlp.mapping.messages import Message, message, m
 from forkpoint_server.ingestion.otlp.mapping.texts import list_of, mapping_of, parsed
 
 Parts: TypeAlias = dict[str, object]
-_NEVER = frozenset(("user", "metadata", "store", "timeout", "messages", "model", "tools", "input"))
-"""Members of recorded parameters that are no parameters, or cannot change an answer."""
+_NO_EFFECT = ("user", "metadata", "store", "timeout", "billing", "prompt_cache_key")
+_PARTS = ("messages", "model", "tools", "input", "instructions", "function_tools", "contents")
+_ANSWER = ("id", "object", "created", "created_at", "completed_at", "status", "usage", "output")
+_NEVER = frozenset((*_NO_EFFECT, *_PARTS, *_ANSWER, "error", "incomplete_details", "prompt"))
+"""Members of recorded parameters that are none: some senders write whole requests or answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,6 @@ VENDORS: dict[str, dict[str, Kind]] = {
         "tool": Kind.TOOL,
         "guardrail": Kind.SAFETY,
         "evaluator": Kind.VALIDATOR,
-        "span": Kind.CUSTOM,
         **_WORKFLOWS,
     },
     "mlflow.spanType": {
@@ -172,6 +171,8 @@ def _tool(attributes: Attributes) -> tuple[Kind, str | None] | None:
 
 
 def _guess(attributes: Attributes) -> tuple[Kind, str | None, bool]:
+    if "gen_ai.agent.name" in attributes or "pydantic_ai.all_messages" in attributes:
+        return Kind.AGENT, None, True
     if "gen_ai.request.model" in attributes and any(
         key.startswith("gen_ai.usage.") for key in attributes
     ):

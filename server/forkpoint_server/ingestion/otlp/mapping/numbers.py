@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from forkpoint_server.ingestion.otlp.mapping.attributes import Attributes
-from forkpoint_server.ingestion.otlp.mapping.texts import mapping_of
+from forkpoint_server.ingestion.otlp.mapping.texts import mapping_of, parsed
 
 _MICRO = 1_000_000
 _IN = (
@@ -164,7 +164,7 @@ def _is_money(value: object) -> bool:
 
 
 def _finish(attributes: Attributes) -> str | None:
-    value = attributes.first(*_FINISH)
+    value, _ = parsed(attributes.first(*_FINISH))
     if isinstance(value, list):
         words = [each for each in cast("list[object]", value) if isinstance(each, str)]
         value = words[0] if words else None

@@ -1,0 +1,1 @@
+"""An agent that knows OpenTelemetry and nothing of Forkpoint."""
