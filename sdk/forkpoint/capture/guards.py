@@ -21,6 +21,7 @@ from pathlib import PurePath
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
+from forkpoint.capture.uvloops import watch_uvloop
 from forkpoint.replay.interception import Breach
 
 _NETWORK = frozenset(
@@ -28,7 +29,8 @@ _NETWORK = frozenset(
     | {"socket.gethostbyname", "socket.gethostbyaddr"}
 )
 _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"})
-_WATCHED = _NETWORK | _PROGRAMS
+_NATIVE = frozenset({"ctypes.dlsym", "ctypes.dlsym/handle"})
+_WATCHED = _NETWORK | _PROGRAMS | _NATIVE
 _PROBE_SECONDS = 5
 
 
@@ -41,6 +43,10 @@ class Replay(Protocol):
 
     def breach(self, code: str, key: str | None = None) -> None:
         """Told of each attempt, before it is refused."""
+        ...
+
+    def gap(self, what: str) -> None:
+        """Told of a way past this guard that the program took or could take."""
         ...
 
 
@@ -74,6 +80,9 @@ class Guard:
 
     def refuse(self, event: str, args: tuple[Any, ...]) -> None:
         """Raise `Breach` for an event that may not happen; called by the audit hook."""
+        if event in _NATIVE:
+            self._replay.gap("ctypes")
+            return
         if event in _PROGRAMS:
             program = _program(event, args)
             if not any(_named(program, glob) for glob in self._exempt.programs):
@@ -135,6 +144,7 @@ def raise_guard(guard: Guard) -> None:
             sys.addaudithook(_audit)
             socket.getaddrinfo = _learning(socket.getaddrinfo)
             _place.hooked = True
+            watch_uvloop(_audit)
         _place.guard = guard
 
 

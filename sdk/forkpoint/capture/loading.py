@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from forkpoint.bundle.reader import read_bundle
 from forkpoint.capture.guards import Exempt, Guard
+from forkpoint.redact.engine import Redactor
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session
 from forkpoint.replay.spec import ReplaySpec, parse_spec, read_spec
 
 
-def session_of(recording: object, spec: object, *, redaction_key_id: str | None) -> Session:
+def session_of(recording: object, spec: object, *, redactor: Redactor | None) -> Session:
     """A session from a recording or a bundle's path, and a spec as value, JSON mapping or bytes.
 
     Raises `ReplayError` and `BundleError`.
     """
     loaded = recording if isinstance(recording, Recording) else load(Path(str(recording)))
-    return Session(loaded, _spec(spec), redaction_key_id=redaction_key_id)
+    asked = _spec(spec)
+    if asked.guard is None:
+        asked = replace(asked, guard="python")
+    if redactor is None:
+        return Session(loaded, asked)
+    return Session(loaded, asked, redaction_key_id=redactor.key_id, token_of=redactor.token_of)
 
 
 def guard_of(session: Session, collector: str | None) -> Guard:

@@ -18,6 +18,7 @@ from forkpoint.replay.interception import Interceptor, ReplayResult
 
 if TYPE_CHECKING:
     from forkpoint.capture.runs import Run
+    from forkpoint.redact.engine import Redactor
     from forkpoint.replay.recording import Recording
     from forkpoint.replay.spec import ReplaySpec
 
@@ -121,16 +122,14 @@ class _Loading(Protocol):
     def guard_of(self, session: _Session, collector: str | None) -> Guard: ...
 
     def session_of(
-        self, recording: object, spec: object, *, redaction_key_id: str | None
+        self, recording: object, spec: object, *, redactor: Redactor | None
     ) -> _Session: ...
 
 
 def _made(recording: object, spec: object, *, whole_process: bool = False) -> Replay:
     loading = cast("_Loading", importlib.import_module("forkpoint.capture.loading"))
     recorder = process.recorder()
-    redactor = recorder.redactor
-    key_id = None if redactor is None else redactor.key_id
-    session = loading.session_of(recording, spec, redaction_key_id=key_id)
+    session = loading.session_of(recording, spec, redactor=recorder.redactor)
     report = session.spec.report
     url = recorder.settings.url if recorder.uplink is not None else None
     return Replay(

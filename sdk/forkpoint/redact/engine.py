@@ -41,6 +41,10 @@ class Redactor:
         """A redactor that masks one more known value."""
         return Redactor(self.ruleset, self._key, (*self.secrets, secret))
 
+    def token_of(self, text: str) -> str:
+        """The token a text gets if it is masked whole."""
+        return self._key.token(text)
+
     def redact(self, value: object, *, key: str | None = None) -> object:
         """The masked form of a JSON-like value; `key` is the object key it stands under.
 

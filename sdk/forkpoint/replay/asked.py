@@ -19,6 +19,7 @@ from forkpoint.replay.recording import Recording, StepType
 from forkpoint.replay.rules import CallFacts, Rules, Treatment
 from forkpoint.replay.shapes import same_shape
 from forkpoint.replay.spec import ReplaySpec
+from forkpoint.replay.tokens import TokenOf, same_but_masked
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.before else self.treatment.rule
 
 
+class Masking(msgspec.Struct, frozen=True):
+    """Under which keys the recording and this process mask."""
+
+    recorded: str | None
+    ours: str | None
+    token_of: TokenOf | None = None
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the two keys differ, so that tokens cannot be compared."""
+        return None not in (self.recorded, self.ours) and self.recorded != self.ours
+
+
 class Reader:
     """Makes `Asked` of calls, by the matcher of one replay."""
 
@@ -62,11 +76,11 @@ class Reader:
         spec: ReplaySpec,
         cut: Cut | None,
         *,
-        foreign_key: bool,
+        masking: Masking,
     ) -> None:
         self.edits = EditPlan(spec.edits, recording, cut)
         self._recording = recording
-        self._foreign_key = foreign_key
+        self._masking = masking
         self._allow_shape = spec.policy.allow_shape_match
         self._index = index
         self._matcher = matcher
@@ -84,8 +98,11 @@ class Reader:
         """What is asked; nothing is consumed."""
         kind = (call.kind, call.name)
         found = self._matcher.find(call.scope, kind, call.signature)
-        if self._foreign_key and found.deviation == "input_changed":
-            found = self._by_shape(call, found)
+        if found.deviation == "input_changed":
+            if self._masking.foreign:
+                found = self._by_shape(call, found)
+            elif self._masking.token_of is not None:
+                found = self._by_token(call, found, self._masking.token_of)
         before = self._past is not None and self._is_before(found, self._past)
         treatment = self._rules.resolve(
             CallFacts(
@@ -140,6 +157,19 @@ class Reader:
         return msgspec.structs.replace(
             asked, edits=tuple(edits), signature=signature, changed=changed
         )
+
+    def _by_token(self, call: CallView, found: Found, token_of: TokenOf) -> Found:
+        """A call masked by other rules than its recording: equal but for what is masked."""
+        place = found.expected
+        roots = {} if place is None else self._recording.parts(place)
+        if roots.keys() != call.parts.keys() or None in roots.values():
+            return found
+        for part, root in roots.items():
+            if root != call.parts[part]:
+                before = read(str(root), self._recording.get)
+                if not same_but_masked(before, call.value(part), token_of):
+                    return found
+        return Found(place, Match.TOKEN, found.scope)
 
     def _by_shape(self, call: CallView, found: Found) -> Found:
         """A call masked with another key than its recording: equal shapes can be accepted."""

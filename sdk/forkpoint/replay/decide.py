@@ -10,7 +10,7 @@ import msgspec
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Match, Mode
 from forkpoint.replay.answers import readable
-from forkpoint.replay.asked import Asked, Reader
+from forkpoint.replay.asked import Asked, Masking, Reader
 from forkpoint.replay.cut import Cut
 from forkpoint.replay.edits import Edit
 from forkpoint.replay.effects import WRITES
@@ -57,10 +57,10 @@ class Decider:
         cut: Cut | None,
         *,
         now: Callable[[], int],
-        foreign_key: bool,
+        masking: Masking,
     ) -> None:
         self.matcher = Matcher(recording, index)
-        self.reader = Reader(recording, index, self.matcher, spec, cut, foreign_key=foreign_key)
+        self.reader = Reader(recording, index, self.matcher, spec, cut, masking=masking)
         self.licence = Licence(spec, recording, now)
         self.findings = Findings()
         self.interventions = 0

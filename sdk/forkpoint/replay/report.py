@@ -38,6 +38,8 @@ class Ending:
     policy: Policy
     guard: str | None
     """Level of the guard that was up."""
+    guard_gaps: tuple[str, ...] = ()
+    """Ways past it that the program holds."""
 
 
 def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayResult:
@@ -69,6 +71,7 @@ def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayRe
         "soft": findings.soft(),
         "policy": _policy_said(ending.policy),
         "guard": ending.guard,
+        "guardGaps": list(ending.guard_gaps),
         "codeVersion": {"recorded": recording.start.code_version},
     }
     return ReplayResult(verdict=verdict, report=report)

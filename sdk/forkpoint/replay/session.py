@@ -16,6 +16,7 @@ from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Mode
 from forkpoint.events.model import Origin, ReplayInfo
 from forkpoint.replay.answers import edited, recorded
+from forkpoint.replay.asked import Masking
 from forkpoint.replay.codes import BREACHES, DIVERGENCES
 from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.draws import Watch
@@ -37,14 +38,15 @@ from forkpoint.replay.recording import Recording
 from forkpoint.replay.report import Ending, conclude
 from forkpoint.replay.spec import ReplaySpec
 from forkpoint.replay.taint import Taints
+from forkpoint.replay.tokens import TokenOf
 
 
 class Session:
     """Implements `Interceptor`. Thread-safe; it never waits, the recorder does (`arrive`).
 
     After a halt every further call raises `Diverged` again, on whatever thread. `redaction_key_id`
-    names the key this process masks with. Building one raises `ReplayError` `cut_invalid`,
-    `edit_conflict` or `edit_invalid`.
+    names the key this process masks with, `token_of` masks by it. Building one raises
+    `ReplayError` `cut_invalid`, `edit_conflict` or `edit_invalid`.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Session:
         *,
         now: Callable[[], int] = time.time_ns,
         redaction_key_id: str | None = None,
+        token_of: TokenOf | None = None,
     ) -> None:
         index = build(recording)
         self.blocks = MemoryBlocks()
@@ -61,9 +64,8 @@ class Session:
         self.recording = recording
         self.spec = spec
         self.cut = spec_cut(recording, spec)
-        keys = (recording.start.redaction_key_id, redaction_key_id)
-        foreign = None not in keys and keys[0] != keys[1]
-        self._decider = Decider(recording, index, spec, self.cut, now=now, foreign_key=foreign)
+        masking = Masking(recording.start.redaction_key_id, redaction_key_id, token_of)
+        self._decider = Decider(recording, index, spec, self.cut, now=now, masking=masking)
         if spec.kind == "fork" and not spec.baseline:
             self._decider.findings.note("baseline_unproven", recording.start.run_id)
         if self.cut is not None and self.cut.snapped:
@@ -71,7 +73,6 @@ class Session:
         self._lock = threading.Lock()
         self._stop: ReplayError | None = None
         self._stopped_at: str | None = None
-        self._breaches: list[str] = []
         self._taints = Taints()
         self._order = Points(recording, index)
         self._gate = Gate(self._order.order)
@@ -81,6 +82,7 @@ class Session:
         self.moves = 0
         """Grows whenever a call begins, ends or is released."""
         self._unproven_at: str | None = None
+        self._gaps: set[str] = set()
         self._live: set[str] = set()
         """Keys of calls that run live now."""
         self._went_live = False
@@ -235,10 +237,14 @@ class Session:
         if code not in BREACHES:
             raise ValueError(f"{code} is no breach")
         with self._lock:
-            self._breaches.append(code)
             message = f"{code} at {key or 'no step'}"
             found = Divergence(reason=code, key=key or "", message=message)
             self._decider.findings.diverge(found)
+
+    def gap(self, what: str) -> None:
+        """The program holds a way past the guard, which cannot see whether it is taken."""
+        if self.spec.guard != "os":
+            self._gaps.add(what)
 
     def finish(self, *, status: str, output: str | None) -> ReplayResult:
         """The run is over: verdict and report."""
@@ -256,6 +262,7 @@ class Session:
                     fork=self.spec.kind == "fork",
                     policy=self.spec.policy,
                     guard=self.spec.guard,
+                    guard_gaps=tuple(sorted(self._gaps)),
                 ),
             )
 

@@ -1,0 +1,285 @@
+"""Trouble: killed runs, errors, hostile programs, repeated writes, blind recorders."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import forkpoint
+import openai
+import pytest
+from forkpoint.capture.guards import isolation
+from forkpoint.errors import CaptureError
+from forkpoint.events.model import StepEnded, StepStarted
+from forkpoint.integrations import openai as integration
+from forkpoint.replay.codes import exit_code, verdict_of
+from forkpoint.replay.recording import Recording
+from forkpoint.settings import Settings
+from forkpoint.testing.memory import Recorded, recorded
+
+from .agents import Refused, client_of, halted, ran, record, refuse, replay, run_once, save, talk
+from .stub import Stub
+
+
+@forkpoint.tool(effect="read")
+def look(number: int) -> str:
+    ran.append("look")
+    return f"found {number}"
+
+
+def writing() -> str:
+    return repr([look(1), save("first"), look(2), save("second")])
+
+
+def prefixes(tape: Recorded) -> Iterator[tuple[int, Recording]]:
+    """What a run leaves if it is killed after each of its events."""
+    events = list(tape.events)
+    for kept in range(len(events) + 1):
+        yield kept, Recording.load(tape.run, None, list(enumerate(events[:kept])), tape.get)
+
+
+def test_sigkill_everywhere():
+    with recorded() as tape:
+        run_once(writing)
+        steps = [event for event in tape.events if isinstance(event, StepStarted | StepEnded)]
+        killed = [(kept, one) for kept, one in prefixes(tape) if kept <= len(steps)]
+    ran.clear()
+
+    for kept, recording in killed[:-1]:
+        report = halted(recording, writing)
+        assert report["failedStep"]["reason"] == "end_of_recording"
+        assert (report["verdict"], report["matched"]) == ("partial", kept // 2)
+    _, whole = replay(killed[-1][1], writing)
+
+    assert (whole["verdict"], whole["failedStep"]["reason"]) == ("partial", "end_of_recording")
+    assert ran == []
+
+
+def told(action: Callable[[], object]) -> object:
+    """What an agent sees of a failure."""
+    try:
+        return action()
+    except Exception as error:
+        kind = type(error)
+        return (kind.__module__, kind.__qualname__, str(error), repr(error), error.args)
+
+
+@pytest.mark.parametrize("what", ["tool", "status-400", "status-429", "status-500", "broken"])
+def test_errors(stub: Stub, what: str, monkeypatch: pytest.MonkeyPatch):
+    def streamed(client: openai.OpenAI, seen: list[str]) -> None:
+        with client.chat.completions.create(model=what, messages=talk(), stream=True) as stream:
+            seen += [str(chunk) for chunk in stream]
+
+    def agent() -> str:
+        if what == "tool":
+            return repr(told(lambda: refuse("not allowed")))
+        seen: list[str] = []
+        with client_of(stub.url) as client:
+            chat = client.chat.completions
+            if what == "broken":
+                failure = told(lambda: streamed(client, seen))
+            else:
+                failure = told(lambda: chat.create(model=what, messages=talk()))
+        return repr([failure, len(seen), seen])
+
+    said, recording = record(agent)
+    asked = len(stub.asked)
+    monkeypatch.setattr(time, "sleep", lambda _s: pytest.fail("it slept"))
+
+    again, report = replay(recording, agent)
+
+    assert (again, report["verdict"], len(stub.asked)) == (said, "identical", asked)
+    if what == "tool":
+        assert f"{Refused.__name__}" in again
+
+
+def test_errors_of_a_cancelled_call():
+    @forkpoint.tool(effect="read")
+    async def slow() -> None:
+        ran.append("slow")
+        await asyncio.Event().wait()
+
+    async def agent() -> str:
+        try:
+            await asyncio.wait_for(slow(), 0.01)
+        except TimeoutError as error:
+            return repr(error)
+        return "went through"
+
+    said, recording = record(agent)
+
+    again, report = replay(recording, agent)
+
+    assert (again, report["verdict"], ran) == (said, "identical", ["slow"])
+
+
+HOSTILE = """
+import asyncio, contextlib, ctypes, json, socket, struct, subprocess, sys, threading
+import forkpoint
+
+host, port, hostile = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+
+@forkpoint.tool(effect="read")
+def look(number):
+    return number
+
+def thread():
+    def dial():
+        with contextlib.suppress(BaseException), socket.socket() as client:
+            client.connect((host, port))
+    running = threading.Thread(target=dial)
+    running.start()
+    running.join()
+
+def uvloop():
+    import uvloop
+    async def dial():
+        await asyncio.get_running_loop().create_connection(asyncio.Protocol, host, port)
+    with contextlib.suppress(BaseException):
+        uvloop.run(dial())
+
+def program():
+    code = f"import socket; socket.create_connection(({host!r}, {port}))"
+    with contextlib.suppress(BaseException):
+        subprocess.run([sys.executable, "-c", code], check=False)
+
+def native():
+    libc = ctypes.CDLL(None)
+    number = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
+    packed = struct.pack("=HH4s8x", socket.AF_INET, socket.htons(port), socket.inet_aton(host))
+    libc.connect(number, packed, len(packed))
+
+with forkpoint.run("hostile") as run:
+    look(1)
+    if hostile != "none":
+        globals()[hostile]()
+    run.set_output(look(2))
+"""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the program and a bundle of its peaceful run."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "agent.py").write_text(textwrap.dedent(HOSTILE))
+
+    @forkpoint.tool(effect="read", name="look")
+    def looked(number: int) -> int:
+        return number
+
+    with recorded() as tape:
+        with forkpoint.run("hostile") as run:
+            looked(1)
+            run.set_output(looked(2))
+        tape.write_bundle(folder / "run.fpb")
+    return folder
+
+
+@pytest.mark.parametrize("level", ["python", "os"])
+@pytest.mark.parametrize("way", ["none", "thread", "uvloop", "program", "native"])
+def test_hostile_live(hostile: Path, tmp_path: Path, way: str, level: str):
+    words = isolation() if level == "os" else ()
+    if words is None:  # no network namespaces here
+        return
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host, port = listening.getsockname()
+        report = replayed_child(
+            [*words, sys.executable, str(hostile / "agent.py"), host, str(port), way],
+            hostile / "run.fpb",
+            tmp_path,
+            guard=level,
+        )
+        listening.settimeout(0.05)
+        packets = reached(listening)
+
+    seen = way in ("thread", "uvloop", "program")
+    assert report["verdict"] == ("diverged" if seen else "identical")
+    assert packets == (1 if (way, level) == ("native", "python") else 0)
+    assert report["guard"] == level
+    assert report["guardGaps"] == (["ctypes"] if (way, level) == ("native", "python") else [])
+
+
+def replayed_child(command: list[str], bundle: Path, folder: Path, *, guard: str) -> dict[str, Any]:
+    spec = {"session": "s", "report": str(folder / "report.json"), "guard": guard}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    subprocess.run(
+        command,
+        env={
+            **os.environ,
+            "FORKPOINT_DATA": str(folder / "data"),
+            "FORKPOINT_SPOOL": str(folder / "spool"),
+            "FORKPOINT_REPLAY": str(bundle),
+            "FORKPOINT_REPLAY_SPEC": str(folder / "spec.json"),
+        },
+        check=False,
+        timeout=60,
+    )
+    return dict(json.loads((folder / "report.json").read_text()))
+
+
+def reached(listening: socket.socket) -> int:
+    try:
+        listening.accept()[0].close()
+    except TimeoutError:
+        return 0
+    return 1
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_reworded_refund(declared: bool):
+    intent = ["customer", "amount"] if declared else []
+
+    @forkpoint.tool(effect="write", intent=intent)
+    def refund(customer: int, amount: int, reference: str) -> str:
+        ran.append("refund")
+        return f"refunded {amount}"
+
+    def agent(reference: str) -> str:
+        return refund(7, 30, reference)
+
+    said, recording = record(lambda: agent("order 17"))
+    ran.clear()
+    policy = {
+        "policy": "forkpoint.policy/1",
+        "rules": [{"match": {"name": "refund"}, "mode": "live"}],
+        "allow_live": {"hosts": ["pay.example.com"]},
+        "allow_effects": ["refund"],
+        "budgets": {"calls": 5, "wall_s": 60},
+    }
+    spec: dict[str, object] = {"kind": "fork", "policy": policy, "grants": ["replay:effects"]}
+
+    if not declared:
+        report = halted(recording, lambda: agent("refund of order 17"), **spec)
+        assert report["failedStep"]["reason"] == "intent_refused"
+    else:
+        with recorded() as tape, forkpoint.replaying(recording, spec):
+            assert run_once(lambda: agent("refund of order 17")) == said
+            assert [step.replay.match for step in tape.steps if step.replay] == ["intent"]
+    assert ran == []
+
+
+def test_canary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A library that sends its requests in another way than this recorder knows."""
+    monkeypatch.setattr(integration, "_canaries", {})
+    monkeypatch.setattr(integration, "_ask_nobody", lambda: None)
+    monkeypatch.setattr("forkpoint.capture.process._blind", set())
+
+    forkpoint.instrument("openai")
+    with recorded() as tape, forkpoint.run("r"):
+        pass
+    assert [event.name for event in tape.events] == ["capture_blind"]  # type: ignore[union-attr]
+
+    for settings in (Settings(fail="closed"), Settings(replay=tmp_path / "run.fpb")):
+        monkeypatch.setattr("forkpoint.capture.process._settings", settings)
+        with pytest.raises(CaptureError) as raised:
+            forkpoint.instrument("openai")
+        assert (raised.value.code, exit_code(verdict_of(raised.value.code))) == ("capture_blind", 2)
