@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import secrets
+from base64 import b64encode
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RANDOM = "random"
+RANDOM, RANDOM_KEY = "random", "random-key"
 
 
 def filled(template: str, present: str) -> str:
@@ -25,11 +26,18 @@ def filled(template: str, present: str) -> str:
     for line in template.splitlines():
         name, equals, value = line.partition("=")
         if equals and not line.startswith("#"):
-            value = secrets.token_hex(20) if value == RANDOM else value
+            value = _random(value)
             line = f"{name}={known.pop(name, value)}"
         lines.append(line)
     lines += [f"{name}={value}" for name, value in known.items()]
     return "\n".join(lines) + "\n"
+
+
+def _random(value: str) -> str:
+    """A password or a key of 32 bytes where the template asks for one; else what it says."""
+    if value == RANDOM_KEY:
+        return b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_hex(20) if value == RANDOM else value
 
 
 def main(root: Path = ROOT) -> None:

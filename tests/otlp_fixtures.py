@@ -33,6 +33,11 @@ _VALUES = """query($id: ID!) { run(id: $id) { steps(first: 50) { nodes {
 _PRIVATE = os.urandom(32)
 
 
+def the_opener() -> Opener:
+    """The key of the workers of this test process."""
+    return Opener(_PRIVATE)
+
+
 async def publish(database: Scratch, opener: Opener) -> None:
     """Offer the key, as a worker does when it starts."""
     opened = Database(database.url("worker"), pool_size=1)
@@ -124,7 +129,7 @@ async def intake(
     database: Scratch, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Intake]:
     """One service and one worker for the tests of a module: traces do not meet."""
-    opener = Opener(_PRIVATE)
+    opener = the_opener()
     await publish(database, opener)
     settings = settings_for(database, tmp_path_factory.mktemp("otlp"))
     async with serving(settings) as service, intake_on(service, database, opener) as made:

@@ -112,6 +112,12 @@ def test_no_service_but_postgres_knows_the_superuser_and_only_migrations_know_th
     assert knowing("FORKPOINT_WORKER_PASSWORD") == {"postgres", "worker"}
 
 
+def test_only_workers_can_open_what_waits_sealed_and_know_the_key_of_tokens():
+    for variable in ("FORKPOINT_SEAL_KEY", "FORKPOINT_REDACT_KEY"):
+        assert variable in SERVICES["worker"]["environment"]
+        assert [name for name in SERVICES if variable in str(SERVICES[name])] == ["worker"]
+
+
 def test_no_secret_has_a_default():
     used = re.findall(r"\$\{(\w+)(:?[?-])", (ROOT / "docker-compose.yml").read_text())
     secrets = {(name, how) for name, how in used if re.search("PASSWORD|KEY", name)}

@@ -37,9 +37,9 @@ from forkpoint_worker.work import Services
 log = structlog.get_logger()
 
 
-async def work(settings: WorkerSettings) -> None:
+async def work(settings: WorkerSettings, opener: Opener) -> None:
     """Work until a signal says stop; what runs is finished or handed back."""
-    async with _services(settings) as services, AsyncExitStack() as stack:
+    async with _services(settings, opener) as services, AsyncExitStack() as stack:
         worker = Worker(services, owner=owner(), concurrency=settings.concurrency)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,7 +95,7 @@ def owner() -> str:
 
 
 @asynccontextmanager
-async def _services(settings: WorkerSettings) -> AsyncGenerator[Services]:
+async def _services(settings: WorkerSettings, opener: Opener) -> AsyncGenerator[Services]:
     service = settings.service
     database = Database(
         service.database_url,
@@ -104,7 +104,6 @@ async def _services(settings: WorkerSettings) -> AsyncGenerator[Services]:
         statement_timeout_ms=settings.statement_timeout_ms,
     )
     blobs = await open_blobs(service)
-    opener = Opener(private_key(os.environ, service.data))
     client = (
         redis.asyncio.Redis.from_url(service.redis_url)  # pyright: ignore[reportUnknownMemberType]
         if service.redis_url
@@ -145,10 +144,11 @@ def main() -> int:
     configure_logging()
     try:
         settings = WorkerSettings.from_environment(os.environ)
+        opener = Opener(private_key(os.environ, settings.service.data))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    asyncio.run(work(settings))
+    asyncio.run(work(settings, opener))
     return 0
 
 

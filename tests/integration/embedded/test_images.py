@@ -6,6 +6,7 @@ import importlib.util
 import re
 import stat
 import sys
+from base64 import b64decode
 from pathlib import Path
 from types import ModuleType
 
@@ -43,6 +44,12 @@ def test_every_secret_is_random_and_a_second_run_changes_none(tmp_path: Path):
     assert len(set(secrets)) == 6
     assert (tmp_path / ".env").read_text() == first
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+
+
+def test_a_key_is_32_bytes_in_base64():
+    text = program("make_env").filled("KEY=random-key\n", "")
+
+    assert len(b64decode(text.removeprefix("KEY=").strip(), validate=True)) == 32
 
 
 def test_values_that_somebody_chose_stay():

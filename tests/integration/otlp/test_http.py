@@ -84,7 +84,7 @@ def _raw_deflate(body: bytes) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
-def _lying_zstd(body: bytes) -> bytes:
+def _sizeless_zstd(body: bytes) -> bytes:
     return zstandard.ZstdCompressor(write_content_size=False).compress(body)
 
 
@@ -95,7 +95,7 @@ def _lying_zstd(body: bytes) -> bytes:
         ("deflate", zlib.compress),
         ("deflate", _raw_deflate),
         ("zstd", lambda body: zstandard.compress(body[:99]) + zstandard.compress(body[99:])),
-        ("zstd", _lying_zstd),
+        ("zstd", _sizeless_zstd),
         ("identity", bytes),
     ],
     ids=["gzip_two_members", "zlib", "raw_deflate", "zstd_two_frames", "zstd_no_size", "identity"],
