@@ -19,6 +19,7 @@ from forkpoint.capture.items import (
 )
 from forkpoint.capture.snapshots import taken
 from forkpoint.events.model import StepEnded
+from forkpoint.replay.interception import Kept
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     streamed: Streamed | None = None
     numbers: Numbers = NO_NUMBERS
     repeats: StepEnded | None = None
+    kept: Kept | None = None
 
 
 def failed(
@@ -66,6 +68,7 @@ def step_over(key: str, strand: str, ending: Ending, now: int) -> StepOver:
         streamed=ending.streamed,
         numbers=ending.numbers,
         repeats=ending.repeats,
+        kept=ending.kept,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from forkpoint.capture.held import Held, HeldBytes, HeldFile
 from forkpoint.events.kinds import Effect, Kind, RunStatus
 from forkpoint.events.model import Origin, StepEnded
+from forkpoint.replay.interception import Kept
 
 # `gc=False`: they hold bytes and names and never refer in a circle, so the collector need not look.
 Status = Literal["ok", "error", "cancelled"]
@@ -104,6 +105,8 @@ class StepOver(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     numbers: Numbers = NO_NUMBERS
     repeats: StepEnded | None = None
     """The recorded end of the step that served this one: its numbers are repeated."""
+    kept: Kept | None = None
+    """The recorded answer that is referred to instead of `output` and `error`."""
 
 
 class Deferred(msgspec.Struct, frozen=True, kw_only=True):

@@ -113,6 +113,11 @@ class Payloads:
             return ref
         return msgspec.structs.replace(ref, state=ArtifactState.AT_RISK, reason="limit_size")
 
+    def keep(self, blocks: Mapping[Digest, bytes]) -> None:
+        """Let the blocks of an answer go out that is referred to as it was recorded."""
+        for digest, body in reversed(list(blocks.items())):  # what is referred to stands first
+            self._sink(digest, body)
+
     def redacted(self, payload: bytes) -> object:
         """The masked value of a snapshot."""
         if self._redactor is None:

@@ -8,7 +8,8 @@ from functools import partial
 from msgspec import structs
 
 from forkpoint.capture.calls import UNEDITED, Call, Target, refuse
-from forkpoint.capture.items import Deferred, Payload, StepBegun, StepOver, Withheld
+from forkpoint.capture.endings import Ending
+from forkpoint.capture.items import Deferred, Payload, StepBegun, StepOver, Streamed, Withheld
 from forkpoint.capture.runs import Run
 from forkpoint.capture.snapshots import taken
 from forkpoint.capture.strands import Scope
@@ -66,6 +67,22 @@ class ReplayedCall(Call):
         self._view = view
         if isinstance(decision, Served):
             self.served = decision.outcome
+
+    def repeat(self, outcome: Outcome, *, streamed: Streamed | None = None) -> None:
+        """The call was served: what was recorded is referred to, or written anew."""
+        kept = outcome.kept
+        if kept is None or streamed is not None or not self.run.writer.may_keep(kept):
+            super().repeat(outcome, streamed=streamed)
+            return
+        ended = outcome.ended
+        self.end(
+            Ending(
+                status=outcome.status,
+                error_class=ended.error_class if ended else None,
+                repeats=ended,
+                kept=kept,
+            )
+        )
 
     def take_turn(self) -> None:
         """Wait until a served answer may be handed over; a wait that ends badly ends the call."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from forkpoint.capture.strands import running_loop
@@ -29,16 +30,34 @@ def take_turn(interceptor: Interceptor, arrive: Arrive, at: str) -> None:
     """
     if running_loop() is not None:
         return
-    woken = threading.Event()
+    woken = _Woken()
     if arrive(woken.set):
         return
     patience = _Patience(interceptor)
     while True:
         if not woken.wait(interceptor.stall_s) and patience.is_over():
             interceptor.release(at)
-        woken.clear()
         if arrive(woken.set):
             return
+
+
+class _Woken:
+    """A `threading.Event` that clears itself: nearly all calls make one and never wait for it."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """Wake who waits, now or later; a second time before that counts no more."""
+        with suppress(RuntimeError):
+            self._lock.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is set; False if the time was too short."""
+        return self._lock.acquire(timeout=seconds)
 
 
 async def take_turn_async(interceptor: Interceptor, arrive: Arrive, at: str) -> None:

@@ -6,7 +6,7 @@ One thread at a time uses it: the background thread, or in a replay each caller 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -46,13 +46,14 @@ from forkpoint.events.model import (
     StepStarted,
 )
 from forkpoint.redact.engine import Redactor
-from forkpoint.replay.interception import ReplayResult
+from forkpoint.replay.interception import Kept, ReplayResult
 
 SDK = "forkpoint-python/0.1.0"
 FILE_SPOOLED = 1.5
 """Bytes of the spool that a byte of a file may take: base64, references, records."""
 _NAME = 256
 """Characters of any name in an event."""
+_NAMES = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,8 @@ class RunWriter:
     _sequence: int = 0
     _asides: Asides = field(default_factory=Asides)
     _steps: dict[str, StepId] = field(default_factory=dict[str, StepId])
+    _names: dict[str, str] = field(default_factory=dict[str, str])
+    """Names as events carry them: few differ."""
 
     def begin_run(self, begun: RunBegun) -> None:
         """Write the record that opens the run."""
@@ -188,7 +191,7 @@ class RunWriter:
 
     def end_step(self, over: StepOver) -> tuple[ArtifactRef, ...]:
         """Write the event that a call is over; returns its artifacts."""
-        refs = list(self.outcome_refs(over.output, over.error))
+        refs = list(self._answer_refs(over))
         if over.streamed is not None and isinstance(over.output, bytes):
             chunks = snapshot(chunks_value(over.streamed, over.output, self.payloads))
             refs.append(self.payloads.reference("chunks", chunks, strand=over.strand)[0])
@@ -214,6 +217,19 @@ class RunWriter:
         )
         self._steps.pop(over.key, None)
         return tuple(refs)
+
+    def may_keep(self, kept: Kept) -> bool:
+        """Whether a recorded answer may be referred to as it is: masked by our rules and key.
+
+        A value that only this process knows to be secret may still stand in it.
+        """
+        redactor = self.redactor
+        return (
+            redactor is not None
+            and kept.ruleset_id == redactor.ruleset_id
+            and kept.redaction_key_id == redactor.key_id
+            and not any(map(redactor.knows_in, kept.blocks.values()))
+        )
 
     def attempt(self, attempted: Attempted) -> None:
         """Write one try of a call."""
@@ -284,6 +300,7 @@ class RunWriter:
         """Mask by another redactor from now on; what was compared and cached before is dropped."""
         with self.lock:
             self.redactor = redactor
+            self._names = {}
             self.payloads.use(redactor)
 
     def continue_as(self, number: int, *, inside: str | None) -> None:
@@ -298,6 +315,12 @@ class RunWriter:
         self._asides = Asides()
         self.lock = threading.RLock()
         self.payloads.forget()
+
+    def _answer_refs(self, over: StepOver) -> Sequence[ArtifactRef]:
+        if over.kept is None:
+            return self.outcome_refs(over.output, over.error)
+        self.payloads.keep(over.kept.blocks)
+        return over.kept.artifacts
 
     def outcome_refs(
         self, output: Payload | None, error: Payload | None
@@ -336,10 +359,15 @@ class RunWriter:
 
     def _name(self, name: str) -> str:
         """A name as events may carry it: short, without NUL or surrogates, masked."""
-        plain = name.replace("\0", "").encode("utf-8", "replace").decode()
-        if self.redactor is not None:
-            plain = str(self.redactor.redact(plain))
-        return plain[:_NAME]
+        known = self._names.get(name)
+        if known is None:
+            plain = name.replace("\0", "").encode("utf-8", "replace").decode()
+            if self.redactor is not None:
+                plain = str(self.redactor.redact(plain))
+            if len(self._names) >= _NAMES:
+                self._names.clear()
+            known = self._names[name] = plain[:_NAME]
+        return known
 
 
 def _numbers(over: StepOver) -> Numbers:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from typing import NamedTuple, TypeAlias
@@ -37,6 +36,7 @@ LONG_TAGS = (b'["~l"', b'["~m"', b'["~d"', b'["~s"', b'["~y"')
 
 _COUNTED = re.compile(rb'(?:^|[\[,:])"~:([A-Za-z0-9_-]{43})(?::([0-9]+))?"(?=[,\]}]|$)')
 _TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 _DIGEST_TEXT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 
 
@@ -54,7 +54,7 @@ def digest_of(body: bytes) -> Digest:
 
 def digest_text(digest: Digest) -> Root:
     """A digest as base64url without padding, 43 characters."""
-    return Root(_url64(digest).decode())
+    return Root(digest_bytes(digest).decode())
 
 
 def digest_from_text(text: str) -> Digest:
@@ -62,19 +62,19 @@ def digest_from_text(text: str) -> Digest:
     if not _DIGEST_TEXT.match(text):
         raise CorruptBlock(text[:43], "not the text of a digest")
     try:
-        return urlsafe_b64decode(text + "=")
+        return _unurl64(text.encode())
     except Base64Error as why:
         raise CorruptBlock(text[:43], "not the text of a digest") from why
 
 
 def reference(digest: Digest) -> bytes:
     """A cell that stands for a block: `"~:<43>"`."""
-    return b'"~:' + _url64(digest) + b'"'
+    return b'"~:' + digest_bytes(digest) + b'"'
 
 
 def counted_reference(digest: Digest, count: int) -> bytes:
     """A reference that also says how many items (bytes, for text) stand behind it."""
-    return b'"~:%s:%d"' % (_url64(digest), count)
+    return b'"~:%s:%d"' % (digest_bytes(digest), count)
 
 
 def is_inline(body: bytes) -> bool:
@@ -92,8 +92,7 @@ def references(body: bytes) -> list[Ref]:
     if b'"~:' not in body:
         return []
     return [
-        Ref(urlsafe_b64decode(text + b"="), int(count) if count else None)
-        for text, count in _COUNTED.findall(body)
+        Ref(_unurl64(text), int(count) if count else None) for text, count in _COUNTED.findall(body)
     ]
 
 
@@ -101,7 +100,7 @@ def children(body: bytes) -> list[Digest]:
     """Digests of the references of a body, in order."""
     if b'"~:' not in body:
         return []
-    return [urlsafe_b64decode(text + b"=") for text in REFERENCE.findall(body)]
+    return [_unurl64(text) for text in REFERENCE.findall(body)]
 
 
 def load(digests: Collection[Digest], get: Get) -> dict[Digest, bytes]:
@@ -118,5 +117,10 @@ def load(digests: Collection[Digest], get: Get) -> dict[Digest, bytes]:
     return blocks
 
 
-def _url64(digest: Digest) -> bytes:
+def digest_bytes(digest: Digest) -> bytes:
+    """As `digest_text`, in ASCII."""
     return b2a_base64(digest, newline=False).translate(_TO_URL)[:43]
+
+
+def _unurl64(text: bytes) -> Digest:
+    return a2b_base64(text.translate(_FROM_URL) + b"=")

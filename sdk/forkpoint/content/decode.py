@@ -38,8 +38,16 @@ def decode(root: Digest, get: Get, limits: Limits = LIMITS) -> Value:
     Raises `MissingBlock`, `CorruptBlock`, `UnsupportedFormat`, and `LimitExceeded` before
     it expands more than `limits.decode_bytes`.
     """
-    blocks = load_tree(root, get, budget=limits.decode_bytes)
-    return Reader(blocks, limits).value(root, 1)
+    return decode_with(root, get, {}, limits)
+
+
+def decode_with(
+    root: Digest, get: Get, blocks: dict[Digest, bytes], limits: Limits = LIMITS
+) -> Value:
+    """As `decode`; the blocks of the tree are added to `blocks`."""
+    found = load_tree(root, get, budget=limits.decode_bytes)
+    blocks.update(found)
+    return Reader(found, limits).value(root, 1)
 
 
 def verify(root: Digest, get: Get) -> None:

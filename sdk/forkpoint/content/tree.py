@@ -53,15 +53,20 @@ def load_tree(root: Digest, get: Get, *, budget: int) -> dict[Digest, bytes]:
     below: dict[Digest, list[Digest]] = {}
     level = [root]
     left = budget
+    named = 1
     while level:
+        following: list[Digest] = []
         for digest, body in load(level, get).items():
             left -= len(body)
             blocks[digest] = body
-            below[digest] = children(body)
+            below[digest] = inner = children(body)
+            following += inner
         if left < 0:
             raise LimitExceeded("decode_bytes", budget)
-        found = dict.fromkeys([child for digest in level for child in below[digest]])
-        level = [digest for digest in found if digest not in blocks]
+        named += len(following)
+        level = [digest for digest in dict.fromkeys(following) if digest not in blocks]
+    if named == len(blocks):  # each stands in one place: it expands to what was loaded
+        return blocks
     if _expanded(root, blocks, below) > budget:
         raise LimitExceeded("decode_bytes", budget)
     return blocks

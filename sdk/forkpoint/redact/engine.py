@@ -19,6 +19,8 @@ from forkpoint.redact.raw import RawMask
 from forkpoint.redact.ruleset import DEPTH, LEAVES, NESTED_JSON, Ruleset
 from forkpoint.redact.tokens import TokenKey
 
+_CUT = (b'["~s"', b'["~y"')
+"""Bodies of texts and bytes that are cut into blocks, where a value may stand across a cut."""
 _HEADER_KINDS = frozenset({KeyClass.SCHEME, KeyClass.COOKIE})
 
 
@@ -55,6 +57,15 @@ class Redactor:
     def raw(self) -> RawMask:
         """What masks the known values in one stream of bytes, e.g. of a file."""
         return self._leaves.raw()
+
+    def knows_in(self, body: bytes) -> bool:
+        """Whether a known value may stand in the body of a block; parts of long texts always may.
+
+        Bodies are JSON, and known values are looked for in the forms JSON gives them.
+        """
+        if not self.secrets:
+            return False
+        return body.startswith(_CUT) or self._leaves.knows_in(body.decode())
 
     def may_hide(self, text: str) -> bool:
         """Whether names in a text may speak for secrets that only reading it whole would find."""

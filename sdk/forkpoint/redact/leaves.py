@@ -64,6 +64,10 @@ class Leaves:
             return self._key.token(str(value))
         return value
 
+    def knows_in(self, text: str) -> bool:
+        """Whether a known value stands in a text, in any of its forms."""
+        return next(self._known.find(text), None) is not None
+
     def raw(self) -> RawMask:
         """What masks the known values of one stream of bytes."""
         return RawMask(self._known, self._key)

@@ -7,17 +7,19 @@ from typing import cast
 
 import msgspec
 
-from forkpoint.content.blocks import Value, digest_from_text
-from forkpoint.content.decode import decode
+from forkpoint.content.blocks import Digest, Value, digest_from_text
+from forkpoint.content.decode import decode, decode_with
 from forkpoint.content.shape import restore
 from forkpoint.events.kinds import ArtifactState
-from forkpoint.events.model import StepEnded
+from forkpoint.events.model import ArtifactRef, StepEnded
 from forkpoint.replay.edits import Edit, patched
-from forkpoint.replay.interception import Outcome
-from forkpoint.replay.recording import Get, Recording
+from forkpoint.replay.interception import Kept, Outcome
+from forkpoint.replay.recording import Get, Recording, reference
 from forkpoint.replay.simulate import error_value, failure
 
 _ANSWER_ROLES = frozenset({"output", "error", "chunks", "shape"})
+_SHAPES = 1024
+"""Shapes remembered: most answers of a tool have the same one."""
 
 
 def read(root: str, get: Get) -> Value:
@@ -35,52 +37,82 @@ def readable(recording: Recording, place: int) -> bool:
     )
 
 
-def recorded(recording: Recording, place: int) -> Outcome:
-    """How a step ended; its output has its key order and number forms back."""
-    ended = recording.ended[place]
-    if ended is None:
-        return Outcome(status="cancelled")
-    error = None
-    if ended.status == "error":
-        named = ended.error_class or "RuntimeError"
-        error = _value(recording, place, "error") or error_value(named, "")
-    return Outcome(
-        output=_output(recording, place),
-        error=cast("Mapping[str, object] | None", error),
-        chunks=_value(recording, place, "chunks"),
-        status=ended.status,
-        ended=ended,
-    )
+class Answers:
+    """How the steps of one recording ended, with the blocks that say so."""
 
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._shapes: dict[str, tuple[Value, Mapping[Digest, bytes]]] = {}
 
-def edited(recording: Recording, place: int, edit: Edit) -> Outcome:
-    """The answer an `output` or `fail` edit puts in place of a step's own."""
-    if edit.kind == "fail":
-        error = failure(edit.value, recording.started[place].codec)
-        return Outcome(error=error, status="error")
-    if edit.patch is msgspec.UNSET:
-        return Outcome(output=edit.value, ended=_numbers(recording, place))
-    return Outcome(
-        output=patched(edit, _output(recording, place)), ended=_numbers(recording, place)
-    )
+    def recorded(self, place: int) -> Outcome:
+        """How a step ended; its output has its key order and number forms back."""
+        ended = self._recording.ended[place]
+        if ended is None:
+            return Outcome(status="cancelled")
+        refs = tuple(ref for ref in ended.artifacts if ref.role in _ANSWER_ROLES)
+        blocks: dict[Digest, bytes] = {}
+        error = None
+        if ended.status == "error":
+            named = ended.error_class or "RuntimeError"
+            error = self._value(refs, "error", blocks) or error_value(named, "")
+        return Outcome(
+            output=self._output(refs, blocks),
+            error=cast("Mapping[str, object] | None", error),
+            chunks=self._value(refs, "chunks", blocks),
+            status=ended.status,
+            ended=ended,
+            kept=self._kept(refs, blocks),
+        )
 
+    def edited(self, place: int, edit: Edit) -> Outcome:
+        """The answer an `output` or `fail` edit puts in place of a step's own."""
+        if edit.kind == "fail":
+            error = failure(edit.value, self._recording.started[place].codec)
+            return Outcome(error=error, status="error")
+        if edit.patch is msgspec.UNSET:
+            return Outcome(output=edit.value, ended=self._numbers(place))
+        ended = self._recording.ended[place]
+        before = None if ended is None else self._output(ended.artifacts, {})
+        return Outcome(output=patched(edit, before), ended=self._numbers(place))
 
-def _numbers(recording: Recording, place: int) -> StepEnded | None:
-    ended = recording.ended[place]
-    return ended if ended is not None and ended.status == "ok" else None
+    def _numbers(self, place: int) -> StepEnded | None:
+        ended = self._recording.ended[place]
+        return ended if ended is not None and ended.status == "ok" else None
 
+    def _output(self, refs: tuple[ArtifactRef, ...], blocks: dict[Digest, bytes]) -> object:
+        value = self._value(refs, "output", blocks)
+        shape = reference(refs, "shape")
+        if shape is None or shape.root is None:
+            return value
+        return restore(value, self._shape(shape.root, blocks))
 
-def _output(recording: Recording, place: int) -> object:
-    root = recording.output(place)
-    if root is None:
-        return None
-    value = read(root, recording.get)
-    shape = recording.artifact(place, "shape")
-    if shape is None or shape.root is None:
-        return value
-    return restore(value, read(shape.root, recording.get))
+    def _value(
+        self, refs: tuple[ArtifactRef, ...], role: str, blocks: dict[Digest, bytes]
+    ) -> Value:
+        ref = reference(refs, role)
+        if ref is None or ref.root is None:
+            return None
+        return decode_with(digest_from_text(ref.root), self._recording.get, blocks)
 
+    def _shape(self, root: str, blocks: dict[Digest, bytes]) -> Value:
+        found = self._shapes.get(root)
+        if found is None:
+            own: dict[Digest, bytes] = {}
+            found = decode_with(digest_from_text(root), self._recording.get, own), own
+            if len(self._shapes) < _SHAPES:
+                self._shapes[root] = found
+        blocks.update(found[1])
+        return found[0]
 
-def _value(recording: Recording, place: int, role: str) -> object:
-    ref = recording.artifact(place, role)
-    return None if ref is None or ref.root is None else read(ref.root, recording.get)
+    def _kept(self, refs: tuple[ArtifactRef, ...], blocks: Mapping[Digest, bytes]) -> Kept | None:
+        """What a replay under the same rules and key need not write anew."""
+        start = self._recording.start
+        whole = all(ref.state is ArtifactState.CLEAN and ref.root is not None for ref in refs)
+        if not whole or start.ruleset_id is None or start.redaction_key_id is None:
+            return None
+        return Kept(
+            artifacts=refs,
+            blocks=blocks,
+            ruleset_id=start.ruleset_id,
+            redaction_key_id=start.redaction_key_id,
+        )

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from forkpoint.content.store import MemoryBlocks
 from forkpoint.events.kinds import Effect, Kind, Verdict
-from forkpoint.events.model import Origin, ReplayInfo, StepEnded
+from forkpoint.events.model import ArtifactRef, Origin, ReplayInfo, StepEnded
 
 
 class Diverged(BaseException):
@@ -64,6 +64,17 @@ class CallView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A recorded answer as it stands in its recording: its references, and all their blocks."""
+
+    artifacts: tuple[ArtifactRef, ...]
+    blocks: Mapping[bytes, bytes]
+    ruleset_id: str
+    redaction_key_id: str
+    """Rules and key it was masked by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a recorded call ended, ready to be handed over again.
 
@@ -77,6 +88,9 @@ class Outcome:
     status: Literal["ok", "error", "cancelled"] = "ok"
     ended: StepEnded | None = None
     """Recorded numbers (tokens, finish reason, attempts, ...) to repeat in the replayed event."""
+    kept: Kept | None = None
+    """Where the answer is just the recorded one: a recorder with the same rules and key may refer
+    to it instead of masking and encoding it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from forkpoint.content.store import MemoryBlocks
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Mode
 from forkpoint.events.model import Origin, ReplayInfo
-from forkpoint.replay.answers import edited, recorded
+from forkpoint.replay.answers import Answers
 from forkpoint.replay.asked import Masking
 from forkpoint.replay.codes import BREACHES, DIVERGENCES
 from forkpoint.replay.decide import Answer, Decider
@@ -62,14 +62,12 @@ class Session:
         self.blocks = MemoryBlocks()
         """Blocks of the edits and the policy that `origin` names."""
         self.recording = recording
+        self._answers = Answers(recording)
         self.spec = spec
         self.cut = spec_cut(recording, spec)
         masking = Masking(recording.start.redaction_key_id, redaction_key_id, token_of)
         self._decider = Decider(recording, index, spec, self.cut, now=now, masking=masking)
-        if spec.kind == "fork" and not spec.baseline:
-            self._decider.findings.note("baseline_unproven", recording.start.run_id)
-        if self.cut is not None and self.cut.snapped:
-            self._decider.findings.note("cut_snapped", self.cut.asked)
+        self._note_where_it_starts()
         self._lock = threading.Lock()
         self._stop: ReplayError | None = None
         self._stopped_at: str | None = None
@@ -309,8 +307,8 @@ class Session:
             return Outcome()
         try:
             if answer.change is not None:
-                return edited(self.recording, place, answer.change)
-            return recorded(self.recording, place)
+                return self._answers.edited(place, answer.change)
+            return self._answers.recorded(place)
         except ContentError as error:
             with self._lock:
                 self._halt(ReplayError(error.message, code="integrity_failed"), key)
@@ -345,6 +343,13 @@ class Session:
         return Diverged(
             f"replay {kind} ({error.code}): {error.message}", key=key, reason=error.code
         )
+
+    def _note_where_it_starts(self) -> None:
+        findings = self._decider.findings
+        if self.spec.kind == "fork" and not self.spec.baseline:
+            findings.note("baseline_unproven", self.recording.start.run_id)
+        if self.cut is not None and self.cut.snapped:
+            findings.note("cut_snapped", self.cut.asked)
 
     def _made_origin(self) -> Origin:
         spec, cut = self.spec, self.cut

@@ -46,13 +46,20 @@ KEY = st.one_of(st.text(max_size=8), st.sampled_from(SPECIAL), st.text(min_size=
 ODD_KEY = st.one_of(
     KEY, st.none(), st.integers(), st.binary(max_size=4), st.floats(allow_nan=False)
 )
+
+
+def repeated(item, times):
+    """A list of equal items, fewer where they are long: nested lists of them stay small."""
+    return [item] * min(times, 100_000 // (len(repr(item)) + 1) + 1)
+
+
 VALUE = st.recursive(
     SCALAR,
     lambda inner: st.one_of(
         st.lists(inner, max_size=12),
         st.dictionaries(KEY, inner, max_size=12),
         st.dictionaries(ODD_KEY, inner, max_size=4),
-        st.builds(lambda item, n: [item] * n, inner, st.integers(0, 30)),
+        st.builds(repeated, inner, st.integers(0, 30)),
     ),
     max_leaves=12,
 )
