@@ -22,7 +22,7 @@ const ORDER = [
   "features",
   "routes",
 ];
-const FEATURES = ["runs", "run", "inspector", "diff"];
+const FEATURES = ["runs", "run", "inspector", "diff", "fork", "replay"];
 
 function roomOf(name: string): number {
   const [first = ""] = name.split(/[/\\]/);

@@ -1,10 +1,12 @@
 import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
 import * as v from "valibot";
 import { DiffRoute } from "./routes/diff";
+import { ForkRoute } from "./routes/fork";
 import { NotFound, Root } from "./routes/root";
 import { RunRoute } from "./routes/run";
 import { RunsRoute } from "./routes/runs";
-import { diffSearch, runSearch, runsSearch } from "./routes/search";
+import { diffSearch, forkSearch, runSearch, runsSearch, sessionSearch } from "./routes/search";
+import { SessionRoute } from "./routes/session";
 import { SignInRoute } from "./routes/signin";
 
 const root = createRootRoute({ component: Root, notFoundComponent: NotFound });
@@ -34,6 +36,20 @@ const run = createRoute({
 /** Renders nothing of its own: the run page reads the step from the path. */
 const step = createRoute({ getParentRoute: () => run, path: "/steps/$step" });
 
+const fork = createRoute({
+  getParentRoute: () => root,
+  path: "/runs/$run/fork/$step",
+  validateSearch: forkSearch,
+  component: ForkRoute,
+});
+
+const session = createRoute({
+  getParentRoute: () => root,
+  path: "/replays/$session",
+  validateSearch: sessionSearch,
+  component: SessionRoute,
+});
+
 const diff = createRoute({
   getParentRoute: () => root,
   path: "/diff/$pair",
@@ -49,7 +65,7 @@ const signIn = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([step]), diff, signIn]),
+  routeTree: root.addChildren([home, runs, run.addChildren([step]), fork, session, diff, signIn]),
   defaultPreload: false,
   scrollRestoration: false,
 });

@@ -1,6 +1,7 @@
-import { useParams } from "@tanstack/react-router";
+import { useNavigate, useParams } from "@tanstack/react-router";
 import { type RefObject, useRef } from "react";
 import { Inspector } from "../inspector/Inspector";
+import { Actions } from "../run/Actions";
 import { Header } from "../run/Header";
 import { Panes } from "../run/Panes";
 import { ReplayBar } from "../run/ReplayBar";
@@ -9,6 +10,7 @@ import { StatusLine } from "../run/StatusLine";
 import { Tools } from "../run/Tools";
 import { type Span, Tree } from "../run/Tree";
 import { totalsOf } from "../run/totals";
+import { useReplayStart } from "../run/useReplayStart";
 import { useRunKeys } from "../run/useRunKeys";
 import { firstDiverged, laneCount, type RunPageState, useRunPage } from "../run/useRunPage";
 import { Flag } from "../runstore/columns";
@@ -47,13 +49,18 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
   const filter = useRef<HTMLInputElement>(null);
   const { selected, lines, folded, base, axis, lost, rows, recording } = page;
   const waterfall = page.search.view === "waterfall";
+  const replay = useReplayStart(store.runId, facts.name);
+  const fork = useFork(store, selected);
+  const compare = useCompare(store.runId, base);
   useRunKeys({
+    replay: replay.start,
+    fork,
+    compare,
     waterfall,
     store,
     lines,
     selected,
     folded,
-    base,
     axis,
     timeline,
     filter,
@@ -63,6 +70,7 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
   return (
     <Frame
       crumbs={<Header facts={facts} totals={totalsOf(store)} elapsed={elapsed} />}
+      actions={<Actions replay={replay} onFork={fork} onCompare={compare} />}
       status={
         <StatusLine
           store={store}
@@ -77,6 +85,11 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
         <p className={styles.banner} role="alert">
           The connection was lost. Open steps stand still; the view goes on where it stopped once it
           is back.
+        </p>
+      ) : null}
+      {replay.trouble ? (
+        <p className={styles.banner} role="alert">
+          {replay.trouble}
         </p>
       ) : null}
       {base ? (
@@ -95,6 +108,23 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
       )}
     </Frame>
   );
+}
+
+/** To the composer at the chosen step; null while none is chosen. */
+function useFork(store: RunStore, selected: number): (() => void) | null {
+  const navigate = useNavigate();
+  const step = store.columns.sequence[selected];
+  if (step === undefined) return null;
+  const params = { run: store.runId, step: String(step) };
+  return () => void navigate({ to: "/runs/$run/fork/$step", params, search: {} });
+}
+
+/** To the comparison with the recording; null for a run that replays no other. */
+function useCompare(run: string, base: string | null): (() => void) | null {
+  const navigate = useNavigate();
+  if (base === null) return null;
+  const params = { pair: `${base}...${run}` };
+  return () => void navigate({ to: "/diff/$pair", params, search: {} });
 }
 
 /** The window of the timeline once it rests, for the bars of the waterfall. */

@@ -28,6 +28,16 @@ export const runSearch = v.object({
   base: text,
 });
 
+export const forkSearch = v.object({
+  side: v.fallback(v.optional(v.picklist(["before", "after"])), undefined),
+  resumes: text,
+});
+
+export const sessionSearch = v.object({
+  /** Sessions of the other samples, with dots between. */
+  with: text,
+});
+
 export const diffSearch = v.object({
   row: number,
   tab: text,

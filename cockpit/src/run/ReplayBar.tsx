@@ -1,18 +1,17 @@
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { count, plural } from "../format/count";
 import { runTag } from "../format/identity";
 import { plainLine } from "../format/visible";
+import { EndCard } from "../replay/EndCard";
+import { SessionFactsLine } from "../replay/SessionFacts";
+import { StopButton } from "../replay/StopButton";
+import { useSession } from "../replay/useSession";
+import { isOpen, VERDICT_WORDS } from "../replay/words";
 import type { RunFacts } from "../runstore/documents";
-import { Chip, type Tone } from "../ui/Chip";
+import { Button } from "../ui/Button";
+import { Chip } from "../ui/Chip";
 import styles from "./ReplayBar.module.css";
-
-const VERDICT: Record<string, readonly [Tone, string]> = {
-  IDENTICAL: ["ok", "every call matched and the output is equal"],
-  FORKED: ["accent", "left its recording at the cut, as asked"],
-  DIVERGED: ["warn", "stopped agreeing with its recording"],
-  PARTIAL: ["warn", "ended before its recording did"],
-  INCOMPARABLE: ["error", "cannot be compared with its recording"],
-};
 
 /** State and outcome of a replay, over the timeline of the run it made. */
 export function ReplayBar({
@@ -31,43 +30,60 @@ export function ReplayBar({
   /** Number of the first diverged step; null without one. */
   diverged: number | null;
 }) {
-  const [tone, words] = VERDICT[facts.verdict ?? ""] ?? ["plain", ""];
+  const { session } = useSession(facts.origin?.session ?? null);
+  const [open, setOpen] = useState<boolean | null>(null);
   const { origin } = facts;
+  const over = session !== null && !isOpen(session.state);
+  const carded = over && (open ?? session.verdict !== "IDENTICAL");
   return (
-    <section className={styles.bar} aria-label="Replay">
-      <Chip tone={facts.verdict ? tone : "accent"}>
-        {facts.verdict
-          ? facts.verdict.toLowerCase()
-          : facts.status === "RUNNING"
-            ? "running"
-            : "no verdict"}
-      </Chip>
-      <span className={styles.words}>{words}</span>
-      <span>
-        {count(steps)} of {recorded === null ? "…" : plural(recorded, "recorded step")}
-      </span>
-      {origin?.cutKey ? (
+    <>
+      <section className={styles.bar} aria-label="Replay">
+        {session ? <SessionFactsLine session={session} /> : <Bare facts={facts} />}
         <span>
-          cut {origin.cutSide} <code>{plainLine(origin.cutKey)}</code>
+          {count(steps)} of {recorded === null ? "…" : plural(recorded, "recorded step")}
         </span>
-      ) : null}
-      {diverged === null ? null : (
-        <Link
-          to="/runs/$run/steps/$step"
-          params={{ run: facts.id, step: String(diverged) }}
-          search={true}
-        >
-          ≠ first divergence #{diverged}
-        </Link>
-      )}
-      <span className={styles.links}>
-        <Link to="/runs/$run" params={{ run: base }} search={{}}>
-          Recording {runTag(base)}
-        </Link>
-        <Link to="/diff/$pair" params={{ pair: `${base}...${facts.id}` }} search={{}}>
-          Diff
-        </Link>
-      </span>
-    </section>
+        {origin?.cutKey ? (
+          <span>
+            cut {origin.cutSide} <code>{plainLine(origin.cutKey)}</code>
+          </span>
+        ) : null}
+        {diverged === null ? null : (
+          <Link
+            to="/runs/$run/steps/$step"
+            params={{ run: facts.id, step: String(diverged) }}
+            search={true}
+          >
+            ≠ first divergence #{diverged}
+          </Link>
+        )}
+        <span className={styles.links}>
+          {session && isOpen(session.state) ? <StopButton session={session.id} /> : null}
+          {over ? (
+            <Button tone="quiet" pressed={carded} onPress={() => setOpen(!carded)}>
+              result
+            </Button>
+          ) : null}
+          <Link to="/runs/$run" params={{ run: base }} search={{}}>
+            Recording {runTag(base)}
+          </Link>
+          <Link to="/diff/$pair" params={{ pair: `${base}...${facts.id}` }} search={{}}>
+            Diff
+          </Link>
+        </span>
+      </section>
+      {carded ? <EndCard session={session} onClose={() => setOpen(false)} /> : null}
+    </>
+  );
+}
+
+/** A replay that was made elsewhere: only its run knows what it came to. */
+function Bare({ facts: { verdict, status } }: { facts: RunFacts }) {
+  if (!verdict) return <Chip tone="accent">{status === "RUNNING" ? "running" : "no verdict"}</Chip>;
+  const [tone, words] = VERDICT_WORDS[verdict];
+  return (
+    <>
+      <Chip tone={tone}>{verdict.toLowerCase()}</Chip>
+      <span className={styles.words}>{words}</span>
+    </>
   );
 }

@@ -1,6 +1,5 @@
 /** The commands of the run page. */
 
-import { useNavigate } from "@tanstack/react-router";
 import type { RefObject } from "react";
 import { type Command, useCommands } from "../commands/registry";
 import { client } from "../graphql/client";
@@ -15,7 +14,6 @@ export interface RunKeys {
   readonly lines: Int32Array;
   readonly selected: number;
   readonly folded: ReadonlySet<number>;
-  readonly base: string | null;
   readonly axis: "time" | "steps";
   readonly waterfall: boolean;
   readonly timeline: RefObject<TimelineHandle | null>;
@@ -24,11 +22,15 @@ export interface RunKeys {
   readonly fold: (row: number) => void;
   readonly follow: () => void;
   readonly change: (next: Record<string, unknown>) => void;
+  readonly replay: () => void;
+  /** Null while no step is chosen. */
+  readonly fork: (() => void) | null;
+  /** Null for a run that replays no other. */
+  readonly compare: (() => void) | null;
 }
 
 export function useRunKeys(keys: RunKeys): void {
-  const navigate = useNavigate();
-  const { store, base } = keys;
+  const { store, compare, fork } = keys;
   useCommands([
     ...moving(keys),
     ...folding(keys),
@@ -48,14 +50,24 @@ export function useRunKeys(keys: RunKeys): void {
       group: "Run",
       title: "Compare with its recording",
       keys: ["c"],
-      unavailable: base ? null : "it replays no other run; select two in the run list",
-      run: () =>
-        base &&
-        void navigate({
-          to: "/diff/$pair",
-          params: { pair: `${base}...${store.runId}` },
-          search: {},
-        }),
+      unavailable: compare ? null : "it replays no other run; select two in the run list",
+      run: () => compare?.(),
+    },
+    {
+      id: "run.replay",
+      group: "Run",
+      title: "Replay it exactly",
+      keys: ["r"],
+      unavailable: store.running ? "the run is not over" : null,
+      run: keys.replay,
+    },
+    {
+      id: "run.fork",
+      group: "Run",
+      title: "Fork at the chosen step",
+      keys: ["f"],
+      unavailable: fork ? null : "no step is chosen",
+      run: () => fork?.(),
     },
     {
       id: "run.copy-command",

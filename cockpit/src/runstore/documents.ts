@@ -41,6 +41,7 @@ export interface RunFacts {
   readonly capabilities: readonly string[];
   readonly origin: {
     readonly runId: string;
+    readonly session: string;
     readonly kind: string;
     readonly cutKey: string | null;
     readonly cutSide: string | null;
@@ -56,7 +57,7 @@ const FACTS = `
   id name status health startedNs endedNs durationNs stepCount errorCount gapCount head
   tokensIn tokensOut costMicroUsd ordering identity revision tags codeVersion sdk rulesetId
   errorClass verdict capabilities
-  origin { runId kind cutKey cutSide run { name } }
+  origin { runId session kind cutKey cutSide run { name } }
   artifacts { role state reason root size mediaType }
   openingStep { sequence kind }
   forks(first: 1) { totalCount }`;

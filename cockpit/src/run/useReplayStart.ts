@@ -1,0 +1,56 @@
+/** Exact replay from the run page: by a runner that knows the run, else by a worker. */
+
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { client } from "../graphql/client";
+import { failureOf } from "../graphql/failure";
+import { follow } from "../graphql/socket";
+import { Runners, StartReplay } from "../replay/documents";
+
+export interface ReplayStart {
+  readonly start: () => void;
+  readonly busy: boolean;
+  /** Why it could not be started; null while nothing is wrong. */
+  readonly trouble: string | null;
+}
+
+/** An entry point called like the run, if a runner offers one now. */
+async function entryOf(name: string) {
+  const { data } = await client.query(Runners, {}, { requestPolicy: "network-only" }).toPromise();
+  const found = data?.project.runners.find(({ entrypoints }) => entrypoints.includes(name));
+  return found ? { executor: "HOST" as const, runner: found.name, entrypoint: name } : {};
+}
+
+export function useReplayStart(runId: string, name: string): ReplayStart {
+  const navigate = useNavigate();
+  const [busy, setBusy] = useState(false);
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const begin = async () => {
+    const socket = opened();
+    const place = await entryOf(name);
+    const input = { runId, ...place, clientId: crypto.randomUUID() };
+    const { data, error } = await client.mutation(StartReplay, { input }).toPromise();
+    const session = data?.startReplay.sessions[0];
+    if (error || !session) throw error ?? new Error("The replay was not started.");
+    await navigate({ to: "/replays/$session", params: { session: session.id }, search: {} });
+    socket.stop();
+  };
+  const start = () => {
+    if (busy) return;
+    setBusy(true);
+    setTrouble(null);
+    begin()
+      .catch((error: unknown) => setTrouble(failureOf(error).message))
+      .finally(() => setBusy(false));
+  };
+  return { start, busy, trouble };
+}
+
+/** Opens the socket while the request is on its way: progress then needs no handshake. */
+function opened() {
+  return follow({
+    operation: () => ({ query: "subscription Opened { runsChanged }", variables: {} }),
+    onData: () => {},
+    onEnd: () => {},
+  });
+}
