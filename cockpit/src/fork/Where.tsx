@@ -33,7 +33,7 @@ export function Where({
   return (
     <section className={styles.where} aria-label="Where">
       <fieldset className={styles.sides}>
-        <legend className="visually-hidden">Cut</legend>
+        <legend>cut</legend>
         {(["before", "after"] as const).map((side) => (
           <label key={side}>
             <input
@@ -42,7 +42,7 @@ export function Where({
               checked={settings.side === side}
               onChange={() => change({ side })}
             />
-            {side} the step
+            {side}
           </label>
         ))}
       </fieldset>

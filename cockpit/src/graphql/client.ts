@@ -41,7 +41,13 @@ export const client = new Client({
   url: "/graphql",
   preferGetMethod: false,
   exchanges: [
-    cacheExchange({ keys: Object.fromEntries(EMBEDDED.map((type) => [type, NO_KEY])) }),
+    cacheExchange({
+      keys: Object.fromEntries(EMBEDDED.map((type) => [type, NO_KEY])),
+      // What `startReplay` answered is what the page of the session asks first.
+      resolvers: {
+        Query: { replaySession: (_, { id }) => ({ __typename: "ReplaySession", id: String(id) }) },
+      },
+    }),
     fetchExchange,
   ],
   fetchOptions: () => ({ headers: authHeaders() }),

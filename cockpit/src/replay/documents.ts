@@ -70,9 +70,7 @@ export const StartReplay = graphql(`
   mutation StartReplay($input: StartReplayInput!) {
     startReplay(input: $input) {
       sessions {
-        id
-        newRunId
-        sample
+        ...Session
       }
     }
   }
@@ -92,49 +90,52 @@ export const CancelReplay = graphql(`
 export const SessionFacts = graphql(`
   query SessionFacts($id: ID!) {
     replaySession(id: $id) {
-      id
-      runId
-      newRunId
-      kind
-      executor
-      sample
-      state
+      ...Session
+    }
+  }
+  fragment Session on ReplaySession {
+    id
+    runId
+    newRunId
+    kind
+    executor
+    sample
+    state
+    reason
+    message
+    verdict
+    failedStep {
+      key
+      sequence
+      sourceKey
       reason
-      message
-      verdict
-      failedStep {
-        key
-        sequence
-        sourceKey
-        reason
+    }
+    progress {
+      n
+      state
+      key
+      matched
+      total
+      spend {
+        calls
+        tokens
+        costMicroUsd
       }
-      progress {
-        n
-        state
-        key
-        matched
-        total
-        spend {
-          calls
-          tokens
-          costMicroUsd
-        }
-        timeNs
-      }
-      runner
-      entrypoint
-      resumes
-      says
-      createdNs
-      startedNs
-      endedNs
-      plan
-      report
-      waits
-      run {
-        id
-        name
-      }
+      timeNs
+    }
+    runner
+    entrypoint
+    resumes
+    says
+    createdNs
+    startedNs
+    endedNs
+    plan
+    report
+    waits
+    run {
+      id
+      name
     }
   }
 `);

@@ -3,12 +3,12 @@
 import { useEffect, useState } from "react";
 import { client } from "../graphql/client";
 import { type Failure, failureOf } from "../graphql/failure";
-import type { SessionFactsQuery } from "../graphql/generated/graphql";
+import type { SessionFragment } from "../graphql/generated/graphql";
 import { follow } from "../graphql/socket";
 import { REPLAY_PROGRESS, SessionFacts } from "./documents";
 import { isOpen } from "./words";
 
-export type Session = NonNullable<SessionFactsQuery["replaySession"]>;
+export type Session = SessionFragment;
 export type Progress = Session["progress"];
 
 export interface Followed {
@@ -18,10 +18,9 @@ export interface Followed {
   readonly loading: boolean;
 }
 
-async function load(id: string): Promise<Session | null> {
-  const answer = await client
-    .query(SessionFacts, { id }, { requestPolicy: "network-only" })
-    .toPromise();
+/** What was started here is known already; after that the server is asked. */
+async function load(id: string, requestPolicy: "cache-first" | "network-only") {
+  const answer = await client.query(SessionFacts, { id }, { requestPolicy }).toPromise();
   if (answer.error) throw answer.error;
   return answer.data?.replaySession ?? null;
 }
@@ -45,8 +44,8 @@ function following(id: string, tell: (state: Followed) => void): () => void {
     session = next;
     if (!stopped) tell({ session, failure: null, loading: false });
   };
-  const again = () =>
-    load(id)
+  const again = (policy: "cache-first" | "network-only" = "network-only") =>
+    load(id, policy)
       .then(say)
       .catch((error: unknown) => {
         if (!stopped) tell({ session, failure: failureOf(error), loading: false });
@@ -62,7 +61,7 @@ function following(id: string, tell: (state: Followed) => void): () => void {
     },
     onEnd: () => void again(),
   });
-  void again();
+  void again("cache-first");
   return () => {
     stopped = true;
     stream.stop();

@@ -1,4 +1,4 @@
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type RefObject, useRef } from "react";
 import { Inspector } from "../inspector/Inspector";
 import { Actions } from "../run/Actions";
@@ -26,7 +26,8 @@ import { Empty, Failed, Skeleton } from "../ui/State";
 /** A run, or one step of it: both routes are this page, so moving between them keeps everything. */
 export function RunRoute() {
   const { run } = useParams({ from: "/runs/$run" });
-  const store = useRunStore(run);
+  const { follow } = useSearch({ from: "/runs/$run" });
+  const store = useRunStore(run, follow === 1);
   if (store.phase === "failed" && store.failure) {
     return (
       <Frame crumbs="Run" status={null}>

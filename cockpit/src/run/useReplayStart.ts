@@ -1,7 +1,8 @@
 /** Exact replay from the run page: by a runner that knows the run, else by a worker. */
 
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
+import { useQuery } from "urql";
 import { client } from "../graphql/client";
 import { failureOf } from "../graphql/failure";
 import { follow } from "../graphql/socket";
@@ -14,9 +15,13 @@ export interface ReplayStart {
   readonly trouble: string | null;
 }
 
+/** How long a list of runners is taken for what is online now. */
+const FRESH_MS = 15_000;
+
 /** An entry point called like the run, if a runner offers one now. */
-async function entryOf(name: string) {
-  const { data } = await client.query(Runners, {}, { requestPolicy: "network-only" }).toPromise();
+async function entryOf(name: string, fetchedAt: number) {
+  const requestPolicy = Date.now() - fetchedAt < FRESH_MS ? "cache-first" : "network-only";
+  const { data } = await client.query(Runners, {}, { requestPolicy }).toPromise();
   const found = data?.project.runners.find(({ entrypoints }) => entrypoints.includes(name));
   return found ? { executor: "HOST" as const, runner: found.name, entrypoint: name } : {};
 }
@@ -25,9 +30,14 @@ export function useReplayStart(runId: string, name: string): ReplayStart {
   const navigate = useNavigate();
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<string | null>(null);
+  const fetchedAt = useRef(0);
+  const [runners] = useQuery({ query: Runners, requestPolicy: "network-only" });
+  useEffect(() => {
+    if (runners.data) fetchedAt.current = Date.now();
+  }, [runners.data]);
   const begin = async () => {
     const socket = opened();
-    const place = await entryOf(name);
+    const place = await entryOf(name, fetchedAt.current);
     const input = { runId, ...place, clientId: crypto.randomUUID() };
     const { data, error } = await client.mutation(StartReplay, { input }).toPromise();
     const session = data?.startReplay.sessions[0];

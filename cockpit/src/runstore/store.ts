@@ -1,7 +1,7 @@
 /** One open run: its facts and columns, loaded, then followed while it runs. No React in here. */
 
 import { bulkQuery } from "../graphql/bulk";
-import { type Failure, failureOf, isRecord } from "../graphql/failure";
+import { type Failure, failureOf, isRecord, RequestFailed } from "../graphql/failure";
 import { type Following, follow } from "../graphql/socket";
 import { Columns } from "./columns";
 import {
@@ -21,6 +21,8 @@ import { buildTree, type Tree } from "./rows";
 import { appendChunk, CHUNK_ROWS } from "./skeleton";
 
 const GAP_PAGES = 50;
+const PATIENCE_MS = 5_000;
+const PATIENCE_STEP_MS = 25;
 
 export class RunStore {
   readonly runId: string;
@@ -48,9 +50,12 @@ export class RunStore {
   #stopped = false;
   #frame = 0;
   readonly #listeners = new Set<() => void>();
+  readonly #patient: boolean;
 
-  constructor(runId: string) {
+  /** `patient`: a run that is about to begin is waited for, before it is said not to be there. */
+  constructor(runId: string, patient = false) {
     this.runId = runId;
+    this.#patient = patient;
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -115,8 +120,7 @@ export class RunStore {
   }
 
   async #load(): Promise<void> {
-    const first = await bulkQuery<FirstPaint>(FIRST_PAINT, { run: this.runId });
-    if (!first.run) throw notFound();
+    const first = await this.#first();
     this.facts = first.run;
     this.origin = BigInt(first.run.startedNs);
     let chunk: RawChunk = first.skeleton;
@@ -133,6 +137,15 @@ export class RunStore {
     this.#heard();
     this.#loadedHead = head;
     if (first.run.gapCount > 0) void this.#loadGaps().catch(() => {});
+  }
+
+  async #first(): Promise<FirstPaint & { readonly run: RunFacts }> {
+    for (let waited = 0; ; waited += PATIENCE_STEP_MS) {
+      const { run, skeleton } = await bulkQuery<FirstPaint>(FIRST_PAINT, { run: this.runId });
+      if (run) return { run, skeleton };
+      if (!this.#patient || waited >= PATIENCE_MS || this.#stopped) throw notFound();
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE_STEP_MS));
+    }
   }
 
   #heard(): void {
@@ -211,6 +224,7 @@ export class RunStore {
   }
 }
 
-function notFound(): Error {
-  return new Error("There is no such run, or it is not yours.");
+function notFound(): RequestFailed {
+  const message = "There is no such run, or it is not yours.";
+  return new RequestFailed({ code: "NOT_FOUND", message, errorId: null });
 }

@@ -5,8 +5,9 @@ import { connection, onConnection } from "../graphql/socket";
 import { RunStore } from "./store";
 
 /** The store of a run, opened while the component lives; renders again with every version. */
-export function useRunStore(runId: string): RunStore {
-  const store = useMemo(() => new RunStore(runId), [runId]);
+export function useRunStore(runId: string, patient = false): RunStore {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: patience matters when it is opened.
+  const store = useMemo(() => new RunStore(runId, patient), [runId]);
   useEffect(() => {
     void store.open();
     return () => store.close();

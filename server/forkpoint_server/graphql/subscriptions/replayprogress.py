@@ -21,7 +21,9 @@ from forkpoint_server.replay.words import OPEN_STATES
 from forkpoint_server.security.scopes import Scope
 
 BETWEEN_S = 0.1
-"""Least seconds between two looks: at most 10 a second."""
+"""Seconds between two looks, in the long run: at most 10 a second."""
+BURST = 5
+"""Looks that may follow each other at once: the first steps of a replay are seen as they come."""
 
 
 @strawberry.type
@@ -45,6 +47,8 @@ async def follow(context: Context, session_id: str, *, after: int) -> AsyncGener
     if stored_id is None:
         raise NotFound("replay session")
     run_id = await _run_of(context, stored_id)
+    now = asyncio.get_running_loop().time
+    due = now() - BURST * BETWEEN_S
     async with context.services.listener.subscribed(session_topic(stored_id)) as signal:
         while True:
             signal.take()
@@ -58,7 +62,8 @@ async def follow(context: Context, session_id: str, *, after: int) -> AsyncGener
                 if await _is_over(context, stored_id, after):
                     return
                 await signal.wait()
-            await asyncio.sleep(BETWEEN_S)
+            due = max(due + BETWEEN_S, now() - BURST * BETWEEN_S)
+            await asyncio.sleep(max(0.0, due - now()))
 
 
 async def _run_of(context: Context, session_id: str) -> str:
