@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 
 import redis.asyncio
+from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -117,19 +118,28 @@ async def _lifespan(app: Starlette, *, settings: Settings) -> AsyncGenerator[Non
     services = make_services(settings, client=client, waker=waker, blobs=blobs)
     app.state.services = services
     app.state.redis = client
-    listening = asyncio.create_task(services.listener.run())
-    try:
-        yield
-    finally:
-        listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening
-        if client:
-            await client.aclose()
+    # each is closed whatever becomes of the others: a Redis that is away refuses even a goodbye
+    async with contextlib.AsyncExitStack() as closing:
+        closing.push_async_callback(services.database.close)
+        closing.push_async_callback(blobs.close)
         if waker:
-            await waker.close()
-        await blobs.close()
-        await services.database.close()
+            closing.push_async_callback(_let_go, waker.close)
+        if client:
+            closing.push_async_callback(_let_go, client.aclose)
+        closing.push_async_callback(_end, asyncio.create_task(services.listener.run()))
+        yield
+
+
+async def _let_go(close: Callable[[], Awaitable[None]]) -> None:
+    """Close a client of Redis, which may be away."""
+    with contextlib.suppress(RedisError, OSError):
+        await close()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _wake(waker: Waker | None, job_id: int) -> None:
