@@ -61,6 +61,7 @@ def begin(
             replayed = ReplayedCall(run, target, begun, scope, mark)
             replayed.decide(run.interceptor)
             return replayed
+        run.announce(key)
         recorder.submit(run, begun)
         return Call(run, target, begun, scope, mark)
     except CaptureError:

@@ -9,7 +9,7 @@ import msgspec
 
 from forkpoint.capture.held import Held, HeldBytes, HeldFile
 from forkpoint.events.kinds import Effect, Kind, RunStatus
-from forkpoint.events.model import Origin, StepEnded
+from forkpoint.events.model import Origin, OtelLink, StepEnded
 from forkpoint.replay.interception import Kept
 
 # `gc=False`: they hold bytes and names and never refer in a circle, so the collector need not look.
@@ -42,6 +42,7 @@ class RunBegun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     attributes: Payload | None
     code_version: str | None
     origin: Origin | None = None
+    otel: OtelLink | None = None
 
 
 class StepBegun(msgspec.Struct, frozen=True, kw_only=True, gc=False):

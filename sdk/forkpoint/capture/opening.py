@@ -35,8 +35,15 @@ class RunHandle(Protocol):
 class Opened:
     """`with` or `async with` around a run that is decided when the block is entered."""
 
-    def __init__(self, name: str, tags: tuple[str, ...], attributes: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        tags: tuple[str, ...],
+        attributes: Mapping[str, object],
+        traceparent: str | None = None,
+    ) -> None:
         self._name = name
+        self._traceparent = traceparent
         self._tags = tags
         self._attributes = attributes
         self._context: RunContext | AgentScope | None = None
@@ -90,6 +97,7 @@ class Opened:
             interceptor=interceptor,
             report=None if replay is None else replay.report,
             blind=process.blind(),
+            traceparent=self._traceparent,
         )
         if replay is not None:
             replay.begin(run)
@@ -151,12 +159,20 @@ class Unrecorded:
 
 
 def run(
-    name: str, *, tags: Iterable[str] = (), attributes: Mapping[str, object] | None = None
+    name: str,
+    *,
+    tags: Iterable[str] = (),
+    attributes: Mapping[str, object] | None = None,
+    traceparent: str | None = None,
 ) -> Opened:
-    """Record the code of a `with` (or `async with`) block as one run."""
+    """Record the code of a `with` (or `async with`) block as one run.
+
+    `traceparent` (W3C Trace Context) names the trace it belongs to; by default the current span of
+    OpenTelemetry, where the process uses it, else the environment's `TRACEPARENT`.
+    """
     if not name:
         raise UsageError("a run needs a name")
-    return Opened(name, tuple(tags), attributes or {})
+    return Opened(name, tuple(tags), attributes or {}, traceparent)
 
 
 @contextmanager

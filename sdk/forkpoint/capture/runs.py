@@ -13,6 +13,7 @@ from types import TracebackType
 
 import orjson
 
+from forkpoint.capture import tracing
 from forkpoint.capture.failures import class_name, describe, is_cancellation
 from forkpoint.capture.files import hold
 from forkpoint.capture.held import HeldBytes
@@ -33,6 +34,7 @@ from forkpoint.capture.strands import Frame, Scope, current
 from forkpoint.capture.writer import RunWriter
 from forkpoint.events.ids import RunId
 from forkpoint.events.kinds import RunStatus
+from forkpoint.events.model import OtelLink
 from forkpoint.replay.identity import ROOT_STRAND
 from forkpoint.replay.interception import Interceptor, ReplayResult
 
@@ -54,6 +56,7 @@ class Run:
         interceptor: Interceptor | None = None,
         report: Path | None = None,
         blind: tuple[str, ...] = (),
+        traceparent: str | None = None,
     ) -> None:
         self.id: str = run_id
         self.name = name
@@ -62,6 +65,8 @@ class Run:
         self.recorder = recorder
         self.interceptor = interceptor
         self.over = False
+        self.traced = False
+        """Whether a span of OpenTelemetry is being recorded around it."""
         self.result: ReplayResult | None = None
         """What a replay came to, once the run is over."""
         redactor = recorder.redactor_for(run_id)
@@ -74,6 +79,7 @@ class Run:
         )
         self._report = report
         self._blind = blind
+        self._traceparent = traceparent
         self._output: Payload | None = None
         self._opening: Payload | None = None
         self._lost = 0
@@ -85,6 +91,11 @@ class Run:
     def set_output(self, value: object) -> None:
         """Record what the run came to; the last call counts."""
         self._output = taken(value)
+
+    def announce(self, key: str) -> None:
+        """Write the key of a step that begins on the span around it, if one is being recorded."""
+        if self.traced:
+            tracing.mark_step(key)
 
     def submit(self, item: Item) -> None:
         """Record a fact: queued, or written at once in a replay."""
@@ -108,6 +119,7 @@ class Run:
                 tags=self.tags,
                 attributes=self._opening,
                 code_version=self.recorder.settings.code_version,
+                otel=self._meet_trace(),
                 origin=None if self.interceptor is None else self.interceptor.origin,
             )
         )
@@ -117,6 +129,18 @@ class Run:
                 Noted(name="capture_blind", time_ns=time_ns(), role="attributes", payload=payload)
             )
         return Frame(self, Scope(ROOT_STRAND, ROOT_STRAND), None)
+
+    def _meet_trace(self) -> OtelLink | None:
+        """Find the span around, and mark it. A replay is no part of the trace it happens in."""
+        if self.interceptor is not None:
+            return None
+        settings = self.recorder.settings
+        try:
+            self.traced = tracing.mark_run(self.id, settings.url)
+            return tracing.found_link(self._traceparent, settings.environment)
+        except Exception:  # another library's code: the run goes on without the link
+            self.recorder.counters.add("internal_errors")
+            return None
 
     def finish(self, error: BaseException | None) -> None:
         """Close the run."""

@@ -95,6 +95,7 @@ class RunWriter:
                 ruleset_id=redactor.ruleset_id if redactor else None,
                 redaction_key_id=redactor.key_id if redactor else None,
                 code_version=begun.code_version,
+                otel=begun.otel,
                 sdk=SDK,
                 tags=tuple(self._name(tag) for tag in begun.tags),
                 origin=begun.origin,

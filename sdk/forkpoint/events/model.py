@@ -7,7 +7,7 @@ list of plain fields is that of the redaction guide: ids, kinds, statuses, times
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -165,6 +165,13 @@ class Origin(_Wire, frozen=True, kw_only=True):
     """Root of the policy."""
 
 
+class OtelLink(_Wire, frozen=True, kw_only=True):
+    """The span of OpenTelemetry that a run was started in. A link, never identity."""
+
+    trace_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    span_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+
+
 class RunStart(_Wire, frozen=True, kw_only=True):
     """A run begins; sent as `startRun`, first record of a spool."""
 
@@ -183,6 +190,7 @@ class RunStart(_Wire, frozen=True, kw_only=True):
     identity: Literal["recorded", "derived"] = "recorded"
     tags: tuple[str, ...] = ()
     origin: Origin | None = None
+    otel: OtelLink | None = None
     artifacts: tuple[ArtifactRef, ...] = ()
 
 

@@ -11,7 +11,7 @@ from strawberry.dataloader import DataLoader
 from forkpoint_server.db.engine import Database
 from forkpoint_server.query.artifacts import ArtifactRow, artifacts_of
 from forkpoint_server.query.children import children_of
-from forkpoint_server.query.runs import RunRow, forks_of, runs_by_ids
+from forkpoint_server.query.runs import RunRow, forks_of, mirrors_of, runs_by_ids
 from forkpoint_server.query.steps import StepRow, steps_by_number
 
 Key = TypeVar("Key")
@@ -29,6 +29,7 @@ class Loaders:
         self._database = database
         self._project_id = project_id
         self.runs: DataLoader[str, RunRow | None] = DataLoader(load_fn=self._load_runs)
+        self.mirrors: DataLoader[str, RunRow | None] = DataLoader(load_fn=self._load_mirrors)
         self.steps: DataLoader[StepNumber, StepRow | None] = DataLoader(load_fn=self._load_steps)
         self.artifacts: DataLoader[Owner, Sequence[ArtifactRow]] = DataLoader(
             load_fn=self._load_artifacts
@@ -58,6 +59,10 @@ class Loaders:
 
     async def _load_runs(self, run_ids: list[str]) -> list[RunRow | None]:
         found = await self._read(lambda c: runs_by_ids(c, self._project_id, run_ids))
+        return [found.get(run_id) for run_id in run_ids]
+
+    async def _load_mirrors(self, run_ids: list[str]) -> list[RunRow | None]:
+        found = await self._read(lambda c: mirrors_of(c, self._project_id, run_ids))
         return [found.get(run_id) for run_id in run_ids]
 
     async def _load_steps(self, numbers: list[StepNumber]) -> list[StepRow | None]:

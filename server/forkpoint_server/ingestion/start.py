@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import orjson
 from forkpoint.content import Digest, digest_from_text
-from forkpoint.events.model import Origin, RunStart
+from forkpoint.events.model import Origin, OtelLink, RunStart
 from forkpoint.events.wire import encode
 
 from forkpoint_server.db.engine import Driver
@@ -22,9 +23,9 @@ async def insert_run(driver: Driver, start: RunStart, *, project_id: int, now_ns
           run_id, project_id, name, started_ns, received_ns, ordering, identity, tags,
           code_version, sdk, ruleset_id, redaction_key_id, content_format, signature_codec,
           start_record, parent_run_id, session_id, origin_kind, cut_key, cut_side, edits_root,
-          policy_root)
+          policy_root, otel)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-          $19, $20, $21, $22)
+          $19, $20, $21, $22, $23)
         on conflict (run_id) do nothing
         returning true
         """,
@@ -44,6 +45,7 @@ async def insert_run(driver: Driver, start: RunStart, *, project_id: int, now_ns
         start.signature_codec,
         body,
         *_origin(start.origin),
+        _otel(start.otel),
     )
     if inserted:
         return True
@@ -75,6 +77,13 @@ def _origin(origin: Origin | None) -> tuple[object, ...]:
         _digest(origin.edits),
         _digest(origin.policy),
     )
+
+
+def _otel(link: OtelLink | None) -> str | None:
+    """The link as JSON, in the names of the API."""
+    if link is None:
+        return None
+    return orjson.dumps({"traceId": link.trace_id, "spanId": link.span_id}).decode()
 
 
 def _digest(text: str | None) -> Digest | None:

@@ -116,6 +116,22 @@ async def runs_by_ids(
     return {row[0]: RunRow(*row) for row in rows}
 
 
+async def mirrors_of(
+    connection: AsyncConnection, project_id: int, run_ids: Sequence[str]
+) -> dict[str, RunRow]:
+    """The newest trace that shows each run once more. Index: (mirror_of)."""
+    rows = await connection.execute(
+        text(f"""
+            select distinct on (r.mirror_of) r.mirror_of::text, {COLUMNS}
+            from run r
+            where r.project_id = :project_id and r.mirror_of = any(cast(:run_ids as uuid[]))
+            order by r.mirror_of, r.started_ns desc, r.run_id
+        """),
+        {"project_id": project_id, "run_ids": list(run_ids)},
+    )
+    return {row[0]: RunRow(*row[1:]) for row in rows}
+
+
 async def runs_page(
     connection: AsyncConnection,
     project_id: int,

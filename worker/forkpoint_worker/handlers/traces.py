@@ -10,7 +10,7 @@ from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.db.engine import Driver, driver
 from forkpoint_server.ingestion.otlp.content import RunContent, read_content
 from forkpoint_server.ingestion.otlp.finishing import Standing, finish, standing
-from forkpoint_server.ingestion.otlp.placing import place_steps, total
+from forkpoint_server.ingestion.otlp.placing import find_mirrored, place_steps, total
 from forkpoint_server.ingestion.otlp.settling import settle
 from forkpoint_server.ingestion.otlp.staged import Stage, load_stages, mark_mapped, open_stages
 from forkpoint_server.jobs.enqueue import enqueue
@@ -46,6 +46,7 @@ async def derive_run(work: Work) -> None:
             )
         await place_steps(raw, run_id)
         await total(raw, run_id)
+        await find_mirrored(raw, run_id)
         await raw.execute("update run set revision = revision + 1 where run_id = $1", run_id)
         if await mark_mapped(raw, run_id, stages):
             await again(raw, work.job, delay=_NOW)

@@ -218,6 +218,12 @@ class Run(RunFields):
         check_first(first)
         return await session_connection(info.context, self.row.run_id, first=first, after=after)
 
+    @strawberry.field(extensions=[META], description="null when no trace shows it too")
+    async def mirror(self, info: Info) -> Run | None:
+        """The same execution as OpenTelemetry saw it; in no list and in no figure."""
+        row = await info.context.loaders.mirrors.load(self.row.run_id)
+        return Run.of(row, info.context) if row else None
+
     @strawberry.field(extensions=[META])
     async def artifacts(self, info: Info) -> list[Artifact]:
         """What hangs on the run itself, by role."""

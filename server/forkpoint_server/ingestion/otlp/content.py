@@ -13,6 +13,7 @@ from typing import cast
 from forkpoint.capture.items import Withheld
 from forkpoint.capture.payloads import Payloads, Stored, roots_of, withheld
 from forkpoint.content import ContentError, Digest, digest_of, signature, snapshot
+from forkpoint.events.ids import UUID_TEXT
 from forkpoint.events.kinds import Kind
 from forkpoint.events.model import ArtifactRef
 from forkpoint.redact.engine import Redactor
@@ -59,6 +60,8 @@ class RunContent:
     facts: RunFacts | None = None
     """Of the earliest root."""
     service: str | None = None
+    own_run: str | None = None
+    """The run that our own recorder made of the same execution, as some span says."""
     recognised: bool = False
     broken: int = 0
 
@@ -71,7 +74,7 @@ def read_content(opened: Opened, redactor: Redactor | None, *, run_id: str) -> R
         blocks.setdefault(digest_of(body), body)
 
     writer = _Writer(Payloads(redactor, keep), run_id=run_id)
-    facts = service = None
+    facts = service = own_run = None
     recognised = False
     steps: list[StepContent] = []
     for span in opened.spans:
@@ -80,6 +83,7 @@ def read_content(opened: Opened, redactor: Redactor | None, *, run_id: str) -> R
         mapped = _mapped(span, opened)
         steps.append(writer.step(span, mapped))
         recognised = recognised or mapped.recognised
+        own_run = own_run or _run_id(mapped.facts.own_run)
         if facts is None and not any(span.parent_id):
             facts = mapped.facts
             service = _text(span.resource.get("service.name"))
@@ -88,6 +92,7 @@ def read_content(opened: Opened, redactor: Redactor | None, *, run_id: str) -> R
         blocks=blocks,
         facts=facts,
         service=service,
+        own_run=own_run,
         recognised=recognised,
         broken=opened.broken,
     )
@@ -218,6 +223,10 @@ def _typed(ref: ArtifactRef, media_type: str | None) -> ArtifactRef:
 
 def _masked(text: str | None) -> str | None:
     return None if text is None else masked_name(text)
+
+
+def _run_id(text: str | None) -> str | None:
+    return text if text is not None and UUID_TEXT.match(text) else None
 
 
 def _text(value: object) -> str | None:

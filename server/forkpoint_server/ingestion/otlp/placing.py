@@ -36,6 +36,22 @@ async def place_steps(driver: Driver, run_id: str) -> bool:
     return bool(moved)
 
 
+async def find_mirrored(driver: Driver, run_id: str) -> None:
+    """Say of a trace that it shows a run of our own recorder once more, if that run is there."""
+    await driver.execute(
+        """
+        update run
+        set mirror_of = own.run_id
+        from run as own
+        where run.run_id = $1
+          and run.mirror_of is null
+          and own.run_id = (run.otel ->> 'run')::uuid
+          and own.intake = 'events'
+        """,
+        run_id,
+    )
+
+
 async def total(driver: Driver, run_id: str) -> None:
     """Sum what the calls of a run used.
 

@@ -125,7 +125,8 @@ async def _run(
     driver: Driver, run_id: str, content: RunContent, *, redactor: Redactor | None, fresh: int
 ) -> None:
     facts = content.facts
-    about = {} if content.service is None else {"service": content.service}
+    shown = {"service": content.service, "run": content.own_run}
+    about = {name: value for name, value in shown.items() if value is not None}
     await driver.execute(
         """
         update run
