@@ -141,10 +141,21 @@ export class RunStore {
 
   async #first(): Promise<FirstPaint & { readonly run: RunFacts }> {
     for (let waited = 0; ; waited += PATIENCE_STEP_MS) {
-      const { run, skeleton } = await bulkQuery<FirstPaint>(FIRST_PAINT, { run: this.runId });
-      if (run) return { run, skeleton };
+      const found = await this.#ask();
+      if (found) return found;
       if (!this.#patient || waited >= PATIENCE_MS || this.#stopped) throw notFound();
       await new Promise((resolve) => setTimeout(resolve, PATIENCE_STEP_MS));
+    }
+  }
+
+  /** Null for a run that is not there. */
+  async #ask(): Promise<(FirstPaint & { readonly run: RunFacts }) | null> {
+    try {
+      const { run, skeleton } = await bulkQuery<FirstPaint>(FIRST_PAINT, { run: this.runId });
+      return run ? { run, skeleton } : null;
+    } catch (error) {
+      if (failureOf(error).code === "NOT_FOUND") return null;
+      throw error;
     }
   }
 

@@ -13,17 +13,13 @@ from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.types.replay import ReplayProgress
+from forkpoint_server.live.pace import Pace
 from forkpoint_server.live.topics import session_topic
 from forkpoint_server.query.digests import read_run_id
 from forkpoint_server.replay.progress import Progress, progress_after
 from forkpoint_server.replay.rows import session_by_id
 from forkpoint_server.replay.words import OPEN_STATES
 from forkpoint_server.security.scopes import Scope
-
-BETWEEN_S = 0.1
-"""Seconds between two looks, in the long run: at most 10 a second."""
-BURST = 5
-"""Looks that may follow each other at once: the first steps of a replay are seen as they come."""
 
 
 @strawberry.type
@@ -47,8 +43,7 @@ async def follow(context: Context, session_id: str, *, after: int) -> AsyncGener
     if stored_id is None:
         raise NotFound("replay session")
     run_id = await _run_of(context, stored_id)
-    now = asyncio.get_running_loop().time
-    due = now() - BURST * BETWEEN_S
+    pace, now = Pace(), asyncio.get_running_loop().time
     async with context.services.listener.subscribed(session_topic(stored_id)) as signal:
         while True:
             signal.take()
@@ -62,8 +57,7 @@ async def follow(context: Context, session_id: str, *, after: int) -> AsyncGener
                 if await _is_over(context, stored_id, after):
                     return
                 await signal.wait()
-            due = max(due + BETWEEN_S, now() - BURST * BETWEEN_S)
-            await asyncio.sleep(max(0.0, due - now()))
+            await asyncio.sleep(pace.delay(now()))
 
 
 async def _run_of(context: Context, session_id: str) -> str:

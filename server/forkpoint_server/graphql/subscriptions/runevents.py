@@ -15,14 +15,13 @@ from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.scalars import JSON, BigInt
 from forkpoint_server.graphql.types.enums import RunStatus
 from forkpoint_server.graphql.types.feed import RunEventBatch
+from forkpoint_server.live.pace import Pace
 from forkpoint_server.live.topics import run_topic
 from forkpoint_server.query.digests import read_run_id
 from forkpoint_server.query.feed import FEED_ROWS, Standing, feed_page, standing
 from forkpoint_server.security.scopes import Scope
 
 BEGINNING = BigInt(-1)
-BETWEEN_S = 0.1
-"""Least seconds between two messages that are not full: at most 10 a second."""
 
 
 @strawberry.type
@@ -46,6 +45,7 @@ async def follow(context: Context, run_id: str, *, after: int) -> AsyncGenerator
     if stored_id is None:
         raise NotFound("run")
     seen, told = after, None
+    pace, now = Pace(), asyncio.get_running_loop().time
     async with context.services.listener.subscribed(run_topic(stored_id)) as signal:
         while True:
             # what rang before this look is covered by it
@@ -59,8 +59,8 @@ async def follow(context: Context, run_id: str, *, after: int) -> AsyncGenerator
             if is_over:
                 return
             if len(events) < FEED_ROWS:
-                await asyncio.sleep(BETWEEN_S)
                 await signal.wait()
+                await asyncio.sleep(pace.delay(now()))
 
 
 async def _look(
