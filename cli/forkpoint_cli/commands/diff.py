@@ -26,6 +26,7 @@ CLASS_STYLES = {
     "absorbed": "green",
     "inserted": "green",
     "removed": "red",
+    "unknown": "dim italic",
 }
 CLASS_MARKS = {"same": "=", "inserted": "+", "removed": "-"}
 _STEP = "sequence kind name status key"
@@ -41,7 +42,16 @@ query ($a: ID!, $b: ID!, $only: [String!], $after: String) {{
   }}
 }}
 """
-_CHANGED = ["origin", "intervention", "integrity", "propagated", "absorbed", "inserted", "removed"]
+_CHANGED = [
+    "origin",
+    "intervention",
+    "integrity",
+    "propagated",
+    "absorbed",
+    "inserted",
+    "removed",
+    "unknown",
+]
 
 
 @click.command()

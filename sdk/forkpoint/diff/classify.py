@@ -1,267 +1,290 @@
-"""What each pair means: same, origin, intervention, propagated, absorbed (diff guide, section 5).
-
-An input that differs is *explained* if what is new in B's part came out of earlier changed steps
-of B, and what is gone from A's part out of earlier changed steps of A: as JSON values (a JSON text
-equals its value) or as text spans of 16 characters and more.
-"""
+"""What each pair means: where differences begin, and what only passes them on (section 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
 
-from forkpoint.diff.align import Alignment
+from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.columns import RunColumns, StepRow
-from forkpoint.diff.leaves import scalars, texts, without_ids
+from forkpoint.diff.control import Control
+from forkpoint.diff.explain import ABSENT, Explainer, Sources, Verdict
+from forkpoint.diff.lanes import MOVED
+from forkpoint.diff.leaves import without_ids
+from forkpoint.diff.rows import (
+    ABSORBED,
+    EXTERNAL,
+    IDS,
+    INSERTED,
+    INTEGRITY,
+    INTERVENTION,
+    NONE,
+    NOT_CLEAN,
+    ORIGIN,
+    OUTPUT,
+    PARTLY,
+    PROPAGATED,
+    QUIET,
+    REMOVED,
+    RUNNING,
+    SAMPLING,
+    SIMULATED,
+    UNASKED,
+    UNKNOWN,
+    Rows,
+    laid_out,
+)
 
 Load = Callable[[str], object]
 """Root -> value; raises KeyError where the payload is not readable."""
 MOST_EXAMINED = 1000
 """Steps whose payloads are read to explain them; later ones are `partly`."""
-IDS = "ids"
-"""Finer class of an answer that differs only in names the provider drew for it: no root."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of the comparison: a pair, or a step of one side."""
-
-    a: int | None
-    b: int | None
-    how: str
-    """Pass that paired them; `removed` or `inserted` for one side."""
-    name: str
-    """Class: same, origin, intervention, propagated, absorbed, removed, inserted, integrity."""
-    sub: str | None = None
-    parts: tuple[str, ...] = ()
-    """Input parts that differ, and `out` if the answer does."""
-    partly: bool = False
-    absorbed: bool = False
-
-    @property
-    def is_root(self) -> bool:
-        """Whether the difference begins here."""
-        if self.sub == IDS:
-            return False
-        return self.name in ("origin", "intervention", "integrity") or self.sub == "intervention"
-
-
-@dataclass(slots=True)
-class _Changed:
-    """What changed steps have handed back so far on one side."""
-
-    scalars: set[str] = field(default_factory=set[str])
-    texts: list[str] = field(default_factory=list[str])
-
-    def add(self, value: object) -> None:
-        self.scalars |= scalars(value)
-        self.texts += texts(value)
-
-    def explains(self, leaf: str) -> bool:
-        return leaf in self.scalars or any(
-            text in leaf or (len(leaf) >= 16 and leaf in text) for text in self.texts
-        )
+OUT = "out"
 
 
 class Classifier:
     """Walks the rows of an alignment in run order and gives each its class."""
 
     def __init__(self, a: RunColumns, b: RunColumns, load: Load) -> None:
-        self.a, self.b, self.load = a, b, load
-        self.changed_a, self.changed_b = _Changed(), _Changed()
-        self.dirty_scopes: set[str] = set()
+        self.a, self.b, self.load = a.steps, b.steps, load
+        self.unsealed = not b.sealed
+        self.explainer = Explainer()
+        self.control = Control()
         self.examined = 0
+        self.sources: dict[int, Sources] = {}
+        """Of examined rows: the rows their inputs came from, and the one that asked for them."""
+        self.rows = Rows()
 
-    def classify(self, alignment: Alignment) -> list[Row]:
+    def classify(self, alignment: Alignment) -> Rows:
         """Rows in B's order, steps only in A where they would have stood."""
-        return [self._row(a, b, how) for a, b, how in merged(alignment)]
+        rows = self.rows = laid_out(alignment)
+        a, b, passed = self.a, self.b, self.control.passed
+        agents: list[int] = []
+        self._know_moved()
+        for at, (left, right) in enumerate(zip(rows.a, rows.b, strict=True)):
+            if left < 0:
+                self._one_side(at, b[right], INSERTED)
+            elif right < 0:
+                self._one_side(at, a[left], REMOVED)
+            elif is_same(a[left], b[right]):
+                moved = rows.how[at] == MOVED
+                passed(b[right].key, b[right].kind, at, changed=moved)
+                if moved and self._may_examine():
+                    self.explainer.answered(at, ABSENT, self._load(b[right].answer))
+            elif b[right].kind == "agent":
+                agents.append(at)
+            else:
+                self._pair(at, a[left], b[right])
+        self._agents(agents)
+        if self.unsealed:
+            self._to_come(alignment)
+        return rows
 
-    def _row(self, a: int | None, b: int | None, how: str) -> Row:
-        if a is None and b is not None:
-            return self._one_side(self.b.steps[b], a=None, b=b, how="inserted")
-        if b is None and a is not None:
-            return self._one_side(self.a.steps[a], a=a, b=None, how="removed")
-        assert a is not None and b is not None
-        return self._pair(a, b, how)
+    def _know_moved(self) -> None:
+        """What A has earlier than B is gone from A's later inputs before its row is reached."""
+        for at in (at for at, how in enumerate(self.rows.how) if how == MOVED):
+            if self._may_examine():
+                self.explainer.moved(at, self._load(self.a[self.rows.a[at]].answer))
 
-    def _one_side(self, step: StepRow, *, a: int | None, b: int | None, how: str) -> Row:
-        """Explained if the step that asked for it, before it or around it, is changed."""
-        side = self.changed_a if b is None else self.changed_b
-        explained = any(scope in self.dirty_scopes for scope in _askers(step.key))
-        self._remember(side, step.answer)
-        self.dirty_scopes.update(_askers(step.key)[:1])
-        sub = None if explained else "intervention"
-        return Row(a=a, b=b, how=how, name=how, sub=sub)
+    def _one_side(self, at: int, step: StepRow, name: int) -> None:
+        """Explained if what decides on calls in its scope, or around it, is changed."""
+        asker = self.control.asker(step.key)
+        self.sources[at] = {} if asker is None else {asker: 0.0}
+        self.rows.set(at, name, UNASKED if asker is None else NONE)
+        self.control.passed(step.key, step.kind, at, changed=True)
+        if self._may_examine():
+            answer, side = self._load(step.answer), name == REMOVED
+            self.explainer.answered(at, *((answer, ABSENT) if side else (ABSENT, answer)))
+            if asker is None:
+                for part, root in step.parts.items():
+                    value = self._load(root)
+                    self.explainer.asked(at, part, *((value, ABSENT) if side else (ABSENT, value)))
 
-    def _pair(self, a: int, b: int, how: str) -> Row:
-        left, right = self.a.steps[a], self.b.steps[b]
+    def _pair(self, at: int, left: StepRow, right: StepRow) -> None:
         differing = differing_parts(left, right)
-        same_answer = left.answer == right.answer and left.status == right.status
-        if not differing:
-            return self._equal_inputs(a, b, how, same_answer=same_answer)
-        unexplained, partly = self._unexplained(left, right, differing)
-        parts = tuple(differing) + (() if same_answer else ("out",))
-        if not same_answer:
-            self._changed(left, right)
-        if right.edited and "out" in parts:
-            return Row(a=a, b=b, how=how, name="intervention", parts=("out",))
-        if unexplained:
-            return Row(
-                a=a,
-                b=b,
-                how=how,
-                name="intervention",
-                parts=tuple(unexplained),
-                partly=partly,
-                absorbed=same_answer,
-            )
-        return Row(a=a, b=b, how=how, name="absorbed" if same_answer else "propagated", parts=parts)
+        changed = left.answer != right.answer or left.status != right.status
+        hidden = _unknown(left, right)
+        if hidden is not None:
+            self.rows.set(at, UNKNOWN, hidden, parts=tuple(differing))
+            self.control.passed(right.key, right.kind, at, changed=changed or bool(differing))
+            return
+        asker = self.control.asker(right.key)
+        examine = self._may_examine()
+        sources: Sources = {}
+        unexplained, partly = self._unexplained(at, left, right, differing, sources)
+        only_ids = self._only_ids(differing, unexplained, sources)
+        if asker is not None:
+            sources.setdefault(asker, 0.0)
+        if changed and only_ids:
+            self._equal_inputs(at, left, right, examine=examine)
+            changed = self.rows.sub[at] != IDS
+        elif right.edited and changed:
+            self.rows.set(at, INTERVENTION, OUTPUT, parts=(OUT,))
+        else:
+            self._other_inputs(at, differing, unexplained, partly=partly, changed=changed)
+        self.sources[at] = sources
+        if left.answer != right.answer and examine:
+            tell = self.explainer.answered if changed else self.explainer.renamed
+            tell(at, self._load(left.answer), self._load(right.answer))
+        self.control.passed(right.key, right.kind, at, changed=changed)
 
-    def _equal_inputs(self, a: int, b: int, how: str, *, same_answer: bool) -> Row:
-        if same_answer:
-            return Row(a=a, b=b, how=how, name="same")
-        left, right = self.a.steps[a], self.b.steps[b]
-        self._changed(left, right)
+    def _equal_inputs(self, at: int, left: StepRow, right: StepRow, *, examine: bool) -> None:
         if right.edited:
-            return Row(a=a, b=b, how=how, name="intervention", sub="output", parts=("out",))
-        if right.mode in ("exact", "cached") and left.kind != "agent":
-            return Row(a=a, b=b, how=how, name="integrity", parts=("out",))
-        if left.kind == "agent":
-            return Row(a=a, b=b, how=how, name="propagated", parts=("out",))
-        if self._only_ids_differ(left, right):
-            return Row(a=a, b=b, how=how, name="origin", sub=IDS, parts=("out",))
-        sub = "simulated" if right.mode == "simulated" else _sub(left)
-        return Row(a=a, b=b, how=how, name="origin", sub=sub, parts=("out",))
+            self.rows.set(at, INTERVENTION, OUTPUT, parts=(OUT,))
+        elif right.mode in ("exact", "cached"):
+            self.rows.set(at, INTEGRITY, parts=(OUT,))
+        elif examine and self._only_ids_differ(left, right):
+            self.rows.set(at, ORIGIN, IDS, parts=(OUT,))
+        elif right.mode == "simulated":
+            self.rows.set(at, ORIGIN, SIMULATED, parts=(OUT,))
+        else:
+            sampled = left.kind in ("model", "planner")
+            self.rows.set(at, ORIGIN, SAMPLING if sampled else EXTERNAL, parts=(OUT,))
 
-    def _only_ids_differ(self, left: StepRow, right: StepRow) -> bool:
-        """Two equal answers of a model, but for the ids and times of the answer itself."""
-        if left.kind != "model" or left.status != right.status or not left.output:
-            return False
-        if not right.output or self.examined > MOST_EXAMINED:
-            return False
-        try:
-            return without_ids(self.load(left.output)) == without_ids(self.load(right.output))
-        except KeyError:
-            return False
+    def _only_ids(
+        self, differing: Sequence[str], unexplained: Sequence[str], data: Collection[int]
+    ) -> bool:
+        """Whether the inputs are equal but for names that an earlier answer's provider drew."""
+        if not differing:
+            return True
+        return bool(data) and not unexplained and all(self.rows.sub[row] == IDS for row in data)
 
-    def _changed(self, left: StepRow, right: StepRow) -> None:
-        self._remember(self.changed_a, left.answer)
-        self._remember(self.changed_b, right.answer)
-        self.dirty_scopes.update(_askers(right.key)[:1])
-
-    def _remember(self, side: _Changed, root: str | None) -> None:
-        if root is None or self.examined > MOST_EXAMINED:
-            return
-        self.examined += 1
-        try:
-            side.add(self.load(root))
-        except KeyError:
-            return
+    def _other_inputs(
+        self,
+        at: int,
+        differing: Sequence[str],
+        unexplained: Sequence[str],
+        *,
+        partly: bool,
+        changed: bool,
+    ) -> None:
+        parts = tuple(unexplained or differing)
+        flags = (PARTLY if partly else 0) | (QUIET if unexplained and not changed else 0)
+        if unexplained:
+            self.rows.set(at, INTERVENTION, parts=parts, flags=flags)
+        else:
+            name, more = (PROPAGATED, (OUT,)) if changed else (ABSORBED, ())
+            self.rows.set(at, name, parts=(*parts, *more), flags=flags)
 
     def _unexplained(
-        self, left: StepRow, right: StepRow, differing: Sequence[str]
+        self, at: int, left: StepRow, right: StepRow, differing: Sequence[str], sources: Sources
     ) -> tuple[list[str], bool]:
         """Parts with something that came from nowhere, and whether some of it is explained."""
+        if self.examined > MOST_EXAMINED:
+            return [], True
         unexplained: list[str] = []
         partly = False
         for part in differing:
-            all_of_it, some_of_it = self._explained(left.parts.get(part), right.parts.get(part))
-            if not all_of_it:
+            before, after = self._load(left.parts.get(part)), self._load(right.parts.get(part))
+            found = self.explainer.explain(at, part, before, after)
+            for row, weight in found.sources.items():
+                if row != at:
+                    sources[row] = max(weight, sources.get(row, 0.0))
+            if found.verdict is Verdict.NOTHING:
                 unexplained.append(part)
-                partly = partly or some_of_it
+                partly = partly or found.some
+            partly = partly or found.verdict is Verdict.PARTLY
         return unexplained, partly
 
-    def _explained(self, root_a: str | None, root_b: str | None) -> tuple[bool, bool]:
-        if self.examined > MOST_EXAMINED:
-            return False, True
+    def _only_ids_differ(self, left: StepRow, right: StepRow) -> bool:
+        """Two equal answers of a model, but for the ids and times of the answer itself."""
+        if left.kind != "model" or left.status != right.status:
+            return False
+        if left.output is None or right.output is None:
+            return False
+        one, two = self._load(left.output), self._load(right.output)
+        return ABSENT not in (one, two) and without_ids(one) == without_ids(two)
+
+    def _agents(self, agents: Sequence[int]) -> None:
+        """Scopes answer last: another answer of one comes from the steps inside, if any changed."""
+        inside = any(self.rows.changed())
+        for at in agents:
+            left, right = self.a[self.rows.a[at]], self.b[self.rows.b[at]]
+            hidden = _unknown(left, right)
+            if hidden is not None:
+                self.rows.set(at, UNKNOWN, hidden)
+            elif left.answer != right.answer or left.status != right.status:
+                name, sub = (PROPAGATED, NONE) if inside else (ORIGIN, EXTERNAL)
+                self.rows.set(at, name, sub, parts=(OUT,))
+
+    def _to_come(self, alignment: Alignment) -> None:
+        """What only A has, behind everything that B has done so far, may still come."""
+        furthest = max((at for at, twin in enumerate(alignment.twins) if twin >= 0), default=-1)
+        for at, left in enumerate(self.rows.a):
+            if self.rows.name[at] == REMOVED and left > furthest:
+                self.rows.set(at, UNKNOWN, RUNNING)
+
+    def _may_examine(self) -> bool:
         self.examined += 1
+        return self.examined <= MOST_EXAMINED
+
+    def _load(self, root: str | None) -> object:
+        if root is None:
+            return ABSENT
         try:
-            before = scalars(self.load(root_a)) if root_a else set[str]()
-            after = scalars(self.load(root_b)) if root_b else set[str]()
+            return self.load(root)
         except KeyError:
-            return False, True
-        gone, new = before - after, after - before
-        known = [
-            *(self.changed_a.explains(leaf) for leaf in gone),
-            *(self.changed_b.explains(leaf) for leaf in new),
-        ]
-        return bool(known) and all(known), any(known)
+            return ABSENT
 
 
-def merged(alignment: Alignment) -> Iterable[tuple[int | None, int | None, str]]:
-    """(a, b, how) of pairs and lone steps in one order: B's, with A's lone steps in their place."""
-    before: dict[int, list[int]] = {}
-    pairs = {pair.a: pair for pair in alignment.pairs}
-    lone = set(alignment.only_a)
-    anchor = -1
-    for at in range(len(pairs) + len(lone)):
-        if at in lone:
-            before.setdefault(anchor, []).append(at)
-        elif at in pairs and pairs[at].how != "moved":
-            anchor = pairs[at].b
-    by_b = {pair.b: pair for pair in alignment.pairs}
-    yield from ((at, None, "removed") for at in before.get(-1, []))
-    for other in range(len(by_b) + len(alignment.only_b)):
-        pair = by_b.get(other)
-        yield (pair.a, other, pair.how) if pair else (None, other, "inserted")
-        yield from ((at, None, "removed") for at in before.get(other, []))
+def is_same(left: StepRow, right: StepRow) -> bool:
+    """Equal inputs, equal answer, and both known."""
+    return (
+        left.output == right.output
+        and left.status == right.status
+        and left.error == right.error
+        and (
+            (left.signature == right.signature and left.signature is not None)
+            or left.parts == right.parts
+            or left.kind == "agent"
+        )
+        and not (left.unreadable or right.unreadable)
+        and left.status != "running"
+    )
+
+
+def _unknown(left: StepRow, right: StepRow) -> int | None:
+    """Why the answers cannot be told to differ, None if they can."""
+    if "running" in (left.status, right.status):
+        return RUNNING
+    hidden = left.unreadable or right.unreadable
+    return NOT_CLEAN if hidden and None in (left.answer, right.answer) else None
+
+
+def differing_parts(left: StepRow, right: StepRow) -> list[str]:
+    """Names of the input parts whose roots differ, sorted; an agent scope has none."""
+    if left.kind == "agent" or left.parts == right.parts:
+        return []
+    ours, theirs = left.parts, right.parts
+    names = ours if ours.keys() == theirs.keys() else {*ours, *theirs}
+    return sorted(name for name in names if ours.get(name) != theirs.get(name))
 
 
 def needed_roots(a: RunColumns, b: RunColumns, alignment: Alignment) -> list[str]:
-    """Roots that `Classifier` will load, in row order, of at most 1,000 steps."""
-    roots: dict[str, None] = {}
+    """Roots that `Classifier` and the attribution will load, of at most 1,000 steps."""
+    roots: dict[str, None] = dict.fromkeys(
+        root for root in (a.output, b.output) if root is not None and a.output != b.output
+    )
     examined = 0
-    for at, other, _ in merged(alignment):
-        left = None if at is None else a.steps[at]
-        right = None if other is None else b.steps[other]
-        found = _roots_of(left, right)
-        examined += bool(found)
+    rows = laid_out(alignment)
+    for at, other in zip(rows.a, rows.b, strict=True):
+        left = a.steps[at] if at >= 0 else None
+        right = b.steps[other] if other >= 0 else None
+        if left and right and (is_same(left, right) or left.kind == "agent"):
+            continue
+        examined += 1
         if examined > MOST_EXAMINED:
             break
-        roots.update(dict.fromkeys(found))
+        roots.update(dict.fromkeys(_roots_of(left, right)))
     return list(roots)
 
 
 def _roots_of(left: StepRow | None, right: StepRow | None) -> list[str]:
     if left is None or right is None:
         alone = left or right
-        return [alone.answer] if alone is not None and alone.answer is not None else []
+        answer = None if alone is None else alone.answer
+        parts = [] if alone is None else [*alone.parts.values()]
+        return parts if answer is None else [answer, *parts]
     parts = differing_parts(left, right)
     answers = [] if left.answer == right.answer else [left.answer, right.answer]
     inputs = [side.parts.get(part) for part in parts for side in (left, right)]
     return [root for root in (*answers, *inputs) if root is not None]
-
-
-def differing_parts(left: StepRow, right: StepRow) -> list[str]:
-    """Names of the input parts whose roots differ, sorted; an agent scope has none."""
-    if left.kind == "agent":
-        return []
-    names = sorted({*left.parts, *right.parts})
-    return [name for name in names if left.parts.get(name) != right.parts.get(name)]
-
-
-def counts(rows: Sequence[Row]) -> Mapping[str, int]:
-    """Number of rows by class, moved pairs counted beside their class."""
-    found: dict[str, int] = {}
-    for row in rows:
-        found[row.name] = found.get(row.name, 0) + 1
-        if row.how == "moved":
-            found["moved"] = found.get("moved", 0) + 1
-    return found
-
-
-def _sub(step: StepRow) -> str:
-    return "sampling" if step.kind in ("model", "planner") else "external"
-
-
-def _askers(key: str) -> list[str]:
-    """The scope of a call and all scopes around it, innermost first."""
-    found: list[str] = []
-    strand, _, numbers = key.rpartition("#")
-    while numbers:
-        numbers = numbers.rpartition(".")[0]
-        found.append(f"{strand}#{numbers}" if numbers else strand)
-    while "/" in strand:
-        strand = strand.rpartition("/")[0]
-        found.append(strand)
-    return found

@@ -24,6 +24,8 @@ class StepRow:
     output: str | None = None
     error: str | None = None
     """Root of the error value."""
+    sketch: tuple[int, ...] | None = None
+    """Four min-hashes of the text that was new in the call (`sketch.py`); None: not known."""
     model: str | None = None
     site: str | None = None
     start_ns: int = 0

@@ -70,6 +70,16 @@ def _without_ids(value: object, *, top: bool) -> object:
     return value
 
 
+def mark(value: object) -> str:
+    """A text that is equal for equal values and tells `1` from `true` and `1.0`."""
+    if isinstance(value, str):
+        return f'"{value}'
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+
+
 def texts(value: object) -> list[str]:
     """String leaves long enough to be recognised inside another text, longest first."""
     found = {

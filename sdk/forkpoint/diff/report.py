@@ -5,41 +5,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forkpoint.diff.align import Alignment, align
-from forkpoint.diff.classify import Classifier, Load, Row, counts
+from forkpoint.diff.align import align
+from forkpoint.diff.alignment import Alignment
+from forkpoint.diff.causes import Cause, attribute
+from forkpoint.diff.classify import MOST_EXAMINED, Classifier, Load
 from forkpoint.diff.columns import RunColumns
+from forkpoint.diff.outcome import Outcome, outcome_of, outcome_sources
+from forkpoint.diff.rows import PARTLY, SAME, UNKNOWN, Row, Rows
 from forkpoint.errors import DiffError
 
 FORMAT = "forkpoint.diff/1"
 MOST_STEPS = 1_000_000
+MOST_LISTED = 1_000
+"""Roots, possible roots and missing sections that a report lists one by one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Two runs compared: all rows in B's order, and what they add up to."""
 
     a: RunColumns
     b: RunColumns
     alignment: Alignment
-    rows: Sequence[Row]
+    rows: Rows
+    outcome: Outcome
+    causes: Sequence[Cause]
+    """The roots in run order, each with the evidence that it led to the outcome."""
 
     @property
     def first_divergence(self) -> int | None:
-        """Index of the earliest root row, None if nothing differs."""
-        return next((at for at, row in enumerate(self.rows) if row.is_root), None)
+        """Index of the root with no root among its causes, None if nothing differs.
+
+        Causes come before what they cause, so it is the first in run order.
+        """
+        return self.causes[0].row if self.causes else None
 
     @property
     def verdict(self) -> str:
-        """`identical` if every row is `same` and the outcomes agree, else `different`."""
-        same = all(row.name == "same" for row in self.rows)
-        return "identical" if same and self.outcome["a"] == self.outcome["b"] else "different"
-
-    @property
-    def outcome(self) -> dict[str, str | None]:
-        """What is compared as the outcome: status if it differs, else the run's output."""
-        if self.a.status != self.b.status or None in (self.a.output, self.b.output):
-            return {"by": "status", "a": self.a.status, "b": self.b.status}
-        return {"by": "output", "a": self.a.output, "b": self.b.output}
+        """`identical` if every row is `same` and the outcomes agree, `different` if not;
+        `incomplete` if nothing known differs but something is not known.
+        """
+        if self.outcome.differs or any(name not in (SAME, UNKNOWN) for name in set(self.rows.name)):
+            return "different"
+        return "incomplete" if UNKNOWN in self.rows.name else "identical"
 
 
 def compare_runs(
@@ -53,8 +61,17 @@ def compare_runs(
     check_comparable(a, b)
     if alignment is None:
         alignment = align(a, b)
-    rows = Classifier(a, b, load).classify(alignment)
-    return Comparison(a=a, b=b, alignment=alignment, rows=rows)
+    classifier = Classifier(a, b, load)
+    rows = classifier.classify(alignment)
+    outcome = outcome_of(a, b)
+    return Comparison(
+        a=a,
+        b=b,
+        alignment=alignment,
+        rows=rows,
+        outcome=outcome,
+        causes=attribute(rows, classifier.sources, outcome_sources(a, b, outcome, classifier)),
+    )
 
 
 def check_comparable(a: RunColumns, b: RunColumns) -> None:
@@ -75,8 +92,10 @@ def check_comparable(a: RunColumns, b: RunColumns) -> None:
 
 
 def to_report(comparison: Comparison) -> dict[str, object]:
-    """The report as plain JSON values."""
-    a, b = comparison.a, comparison.b
+    """The report as plain JSON values (`schema.json` in this folder describes them)."""
+    a, b, rows = comparison.a, comparison.b, comparison.rows
+    outcome, causes = comparison.outcome, comparison.causes
+    possible = [at for at in rows.changed() if rows.flags[at] & PARTLY and not rows.is_root(at)]
     first = comparison.first_divergence
     return {
         "format": FORMAT,
@@ -84,33 +103,61 @@ def to_report(comparison: Comparison) -> dict[str, object]:
         "b": {"run": b.run_id, "head": b.head},
         "verdict": comparison.verdict,
         "provisional": not (a.sealed and b.sealed),
-        "outcome": comparison.outcome,
-        "counts": dict(counts(comparison.rows)),
+        "outcome": {"by": outcome.by, "a": outcome.a, "b": outcome.b},
+        "counts": dict(rows.counts()),
         "coarse": comparison.alignment.coarse,
         "ambiguous": comparison.alignment.ambiguous,
-        "firstDivergence": None
-        if first is None
-        else _described(comparison, comparison.rows[first]),
-        "roots": [_described(comparison, row) for row in comparison.rows if row.is_root],
+        "firstDivergence": None if first is None else _described(comparison, rows[first]),
+        "attribution": _attribution(comparison),
+        "roots": [_root(comparison, cause) for cause in causes[:MOST_LISTED]],
+        "rootCount": len(causes),
+        "possible": [_described(comparison, rows[at]) for at in possible[:MOST_LISTED]],
+        "possibleCount": len(possible),
         "totals": _totals(a, b),
-        "missing": _missing(a, b),
-        "pairs": {"count": len(comparison.rows)},
+        "missing": _missing(comparison),
+        "pairs": {"count": len(rows)},
     }
+
+
+def _attribution(comparison: Comparison) -> str:
+    """The strongest word of any root; `none` for equal outcomes."""
+    words = {cause.word for cause in comparison.causes}
+    return next((word for word in ("supported", "possible") if word in words), "none")
+
+
+def _root(comparison: Comparison, cause: Cause) -> dict[str, object]:
+    rows = comparison.rows
+    return {
+        **_described(comparison, rows[cause.row]),
+        "word": cause.word,
+        "tier": cause.tier,
+        "couldBeSampling": cause.could_be_sampling,
+        "path": [_key(comparison, rows[at]) for at in cause.path[:MOST_LISTED]],
+    }
+
+
+def _key(comparison: Comparison, row: Row) -> str:
+    if row.b is not None:
+        return comparison.b.steps[row.b].key
+    return comparison.a.steps[row.a or 0].key
 
 
 def _described(comparison: Comparison, row: Row) -> dict[str, object]:
     left = None if row.a is None else comparison.a.steps[row.a]
     right = None if row.b is None else comparison.b.steps[row.b]
+    step = right or left
     return {
         "a": left and left.key,
         "b": right and right.key,
         "seqA": left and left.seq,
         "seqB": right and right.seq,
-        "name": (left or right).name if left or right else None,  # type: ignore[union-attr]
+        "kind": step and step.kind,
+        "name": step and step.name,
         "class": row.name,
         "sub": row.sub,
         "parts": list(row.parts),
         "partly": row.partly,
+        "absorbed": row.absorbed,
     }
 
 
@@ -123,7 +170,9 @@ def _totals(a: RunColumns, b: RunColumns) -> dict[str, list[int | None]]:
 
 
 def _tokens(run: RunColumns) -> int:
-    return sum((step.tokens_in or 0) + (step.tokens_out or 0) for step in run.steps)
+    return sum(
+        (step.tokens_in or 0) + (step.tokens_out or 0) for step in run.steps if step.kind == "model"
+    )
 
 
 def _cost(run: RunColumns) -> int | None:
@@ -132,13 +181,24 @@ def _cost(run: RunColumns) -> int | None:
     return None if None in prices else sum(price or 0 for price in prices)
 
 
-def _missing(a: RunColumns, b: RunColumns) -> list[dict[str, object]]:
+def _missing(comparison: Comparison) -> list[dict[str, object]]:
+    a, b = comparison.a, comparison.b
     found: list[dict[str, object]] = [
         {"section": "payload", "step": step.key, "run": run.run_id, "reason": "not_clean"}
         for run in (a, b)
         for step in run.steps
         if step.unreadable
     ]
+    found = found[:MOST_LISTED]
     if _cost(a) is None or _cost(b) is None:
         found.append({"section": "cost", "reason": "price_unknown", "retry": False})
+    for run in (a, b):
+        if not run.sealed:
+            found.append(
+                {"section": "rows", "run": run.run_id, "reason": "unsealed", "retry": True}
+            )
+    rows = comparison.rows
+    changed = len(rows) - rows.name.count(SAME)
+    if changed > MOST_EXAMINED:
+        found.append({"section": "explanation", "reason": "too_large", "retry": False})
     return found

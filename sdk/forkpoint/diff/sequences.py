@@ -1,9 +1,8 @@
-"""Order-preserving matchings of two sequences: increasing subsequences, LCS, Needleman-Wunsch."""
+"""Order-preserving matchings of two sequences: increasing subsequences, LCS, affine alignment."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 
 Pair = tuple[int, int]
@@ -14,15 +13,19 @@ def longest_increasing(values: Sequence[int]) -> list[int]:
     tails: list[int] = []
     tail_at: list[int] = []
     before = [-1] * len(values)
+    highest = -1 if not values else min(values) - 1
     for index, value in enumerate(values):
-        place = bisect_left(tails, value)
-        before[index] = tail_at[place - 1] if place else -1
-        if place == len(tails):
+        if value > highest:  # the common case: what is in order already
+            before[index] = tail_at[-1] if tail_at else -1
             tails.append(value)
             tail_at.append(index)
-        else:
-            tails[place] = value
-            tail_at[place] = index
+            highest = value
+            continue
+        place = bisect_left(tails, value)
+        before[index] = tail_at[place - 1] if place else -1
+        tails[place] = value
+        tail_at[place] = index
+        highest = tails[-1]
     chain: list[int] = []
     index = tail_at[-1] if tail_at else -1
     while index >= 0:
@@ -31,16 +34,31 @@ def longest_increasing(values: Sequence[int]) -> list[int]:
     return chain[::-1]
 
 
-def unique_matches(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
-    """Pairs of values that occur once on each side, kept in order. None values never match."""
-    once_left, once_right = Counter(left), Counter(right)
-    place = {value: at for at, value in enumerate(right) if once_right[value] == 1}
+def unique_matches(
+    left: Sequence[Hashable], right: Sequence[Hashable], absent: Hashable = -1
+) -> list[Pair]:
+    """Pairs of values that occur once on each side, kept in order. `absent` never matches."""
+    place = _single(right)
     found = [
         (at, place[value])
-        for at, value in enumerate(left)
-        if value is not None and once_left[value] == 1 and value in place
+        for value, at in _single(left).items()
+        if value in place and value != absent
     ]
     return [found[at] for at in longest_increasing([right_at for _, right_at in found])]
+
+
+def _single(values: Sequence[Hashable]) -> dict[Hashable, int]:
+    """Place of each value that occurs once, in order."""
+    places: dict[Hashable, int] = {}
+    again: set[Hashable] = set()
+    for at, value in enumerate(values):
+        if value in places:
+            again.add(value)
+        else:
+            places[value] = at
+    for value in again:
+        del places[value]
+    return places
 
 
 def common_subsequence(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
@@ -49,67 +67,118 @@ def common_subsequence(left: Sequence[Hashable], right: Sequence[Hashable]) -> l
     H. Hyyrö, "Bit-parallel LCS-length computation revisited", AWOCA 2004; memory
     len(left) * len(right) / 8 bytes for the way back.
     """
+    return _way_back(_states(left, right), len(left), len(right))
+
+
+def common_beginning(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
+    """As `common_subsequence`, of the beginning of one side and all of the other.
+
+    The end is chosen so that the fewest values in front of it stay alone: for windows into longer
+    sequences, whose true ends are elsewhere.
+    """
+    states = _states(left, right)
+    lone, column, row = len(left) + len(right) + 1, 0, 0
+    width = len(left)
+    for at, state in enumerate(states, start=1):
+        found = width + at - 2 * (width - state.bit_count())
+        if found < lone:
+            lone, column, row = found, width, at
+    common, last = 0, states[-1] if states else 0
+    for at in range(1, width + 1):
+        common += not last >> (at - 1) & 1
+        found = at + len(right) - 2 * common
+        if found < lone:
+            lone, column, row = found, at, len(right)
+    return _way_back(states, column, row)
+
+
+def _states(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[int]:
+    """After each value of `right`: bit i is 0 where the subsequence grows at left[i]."""
     masks: dict[Hashable, int] = {}
     for at, value in enumerate(left):
         masks[value] = masks.get(value, 0) | 1 << at
     full = (1 << len(left)) - 1
-    state, rows = full, list[int]()
+    state, states = full, list[int]()
     for value in right:
         hits = state & masks.get(value, 0)
         state = ((state + hits) | (state - hits)) & full
-        rows.append(state)
+        states.append(state)
+    return states
+
+
+def _way_back(states: list[int], column: int, row: int) -> list[Pair]:
     pairs: list[Pair] = []
-    column, row = len(left), len(rows)
     while row and column:
-        if rows[row - 1] >> (column - 1) & 1:
+        if states[row - 1] >> (column - 1) & 1:
             column -= 1
             continue
         row -= 1
-        if row == 0 or rows[row - 1] >> (column - 1) & 1:
+        if row == 0 or states[row - 1] >> (column - 1) & 1:
             column -= 1
             pairs.append((column, row))
     return pairs[::-1]
 
 
 def best_alignment(
-    rows: int, columns: int, score: Callable[[int, int], float], *, gap: float = -1.0
+    rows: int, columns: int, score: Callable[[int, int], int], *, opened: int, longer: int
 ) -> list[Pair]:
-    """Needleman-Wunsch: the pairs of the alignment with the greatest sum of scores.
+    """The pairs of the global alignment with the greatest sum of scores, gaps being affine.
 
-    A pair is kept only if its own score is positive. O(rows * columns), for small gaps.
+    A gap of n steps costs `opened` + (n - 1) * `longer` (both negative). Only pairs of positive
+    score are given back. O(rows * columns), for small gaps. Three tables after O. Gotoh, "An
+    improved algorithm for matching biological sequences", J. Mol. Biol. 162 (1982).
     """
     width = columns + 1
-    table = [0.0] * ((rows + 1) * width)
-    scores = [score(row, column) for row in range(rows) for column in range(columns)]
-    for row in range(1, rows + 1):
-        table[row * width] = row * gap
+    ways = bytearray((rows + 1) * width)
+    scores = [[score(row, column) for column in range(columns)] for row in range(rows)]
+    best = [0, *(opened + longer * at for at in range(columns))]
+    down = [_NEVER] * width
     for column in range(1, width):
-        table[column] = column * gap
+        ways[column] = _RIGHT | (_RIGHT_LONGER if column > 1 else 0)
     for row in range(1, rows + 1):
-        here, above = row * width, (row - 1) * width
+        across = _NEVER
+        diagonal, best[0] = best[0], opened + longer * (row - 1)
+        ways[row * width] = _DOWN | (_DOWN_LONGER if row > 1 else 0)
+        cells = scores[row - 1]
         for column in range(1, width):
-            table[here + column] = max(
-                table[above + column - 1] + scores[(row - 1) * columns + column - 1],
-                table[above + column] + gap,
-                table[here + column - 1] + gap,
-            )
-    return _walk_back(table, scores, rows, columns, gap)
+            way = 0
+            above, beside = best[column] + opened, best[column - 1] + opened
+            down_longer, across_longer = down[column] + longer, across + longer
+            if down_longer > above:
+                above, way = down_longer, _DOWN_LONGER
+            if across_longer > beside:
+                beside, way = across_longer, way | _RIGHT_LONGER
+            down[column], across = above, beside
+            here = diagonal + cells[column - 1]
+            if above >= here:  # of equal alignments the one that pairs early
+                here, way = above, way | _DOWN
+            if beside > here or (beside == here and not way & _DOWN):
+                here, way = beside, way & ~_DOWN | _RIGHT
+            diagonal, best[column] = best[column], here
+            ways[row * width + column] = way
+    return _walk_back(ways, scores, rows, columns)
 
 
-def _walk_back(
-    table: list[float], scores: list[float], rows: int, columns: int, gap: float
-) -> list[Pair]:
+_NEVER = -(10**9)
+_DOWN, _RIGHT, _DOWN_LONGER, _RIGHT_LONGER = 1, 2, 4, 8
+"""What led to a cell; the last two: whether a gap that ends here began before it."""
+
+
+def _walk_back(ways: bytearray, scores: list[list[int]], rows: int, columns: int) -> list[Pair]:
     pairs: list[Pair] = []
     width, row, column = columns + 1, rows, columns
+    going = 0
     while row and column:
-        here = table[row * width + column]
-        own = scores[(row - 1) * columns + column - 1]
-        if here == table[(row - 1) * width + column - 1] + own:
-            row, column = row - 1, column - 1
-            if own > 0:
-                pairs.append((row, column))
-        elif here == table[(row - 1) * width + column] + gap:
+        way = ways[row * width + column]
+        going = going or way & (_DOWN | _RIGHT)
+        if going == _DOWN:
+            going = going if way & _DOWN_LONGER else 0
             row -= 1
-        else:
+        elif going == _RIGHT:
+            going = going if way & _RIGHT_LONGER else 0
             column -= 1
+        else:
+            row, column = row - 1, column - 1
+            if scores[row][column] > 0:
+                pairs.append((row, column))
     return pairs[::-1]

@@ -115,7 +115,8 @@ async def test_a_comparison_with_a_running_run_is_provisional_and_computed_anew(
     after = (await service.data(DIFF, a=one.run_id, b=two.run_id))["diff"]
 
     assert before["provisional"] is True and after["provisional"] is False
-    assert (before["counts"]["removed"], after["counts"]["removed"]) == (2, 1)
+    assert before["counts"]["unknown"] == 2  # they may still come
+    assert after["counts"]["removed"] == 1
 
 
 async def test_runs_under_other_redaction_keys_cannot_be_compared(service: Service):

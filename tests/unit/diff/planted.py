@@ -55,15 +55,14 @@ def call(
     )  # type: ignore[arg-type]
 
 
-def generated(count: int, names: int, seed: int) -> list[StepRow]:
+def generated(count: int, names: int) -> list[StepRow]:
     """Steps r#0 ... with distinct signatures and deltas; `site` keeps each one's true identity."""
-    chance = random.Random(seed)
     return [
         StepRow(
             seq=at,
             key=f"r#{at}",
             kind="tool",
-            name=f"tool{chance.randrange(names)}",
+            name=f"tool{at % names}",
             signature=f"s{at}",
             delta=f"d{at}",
             parts={"args": f"p{at}"},
@@ -72,6 +71,13 @@ def generated(count: int, names: int, seed: int) -> list[StepRow]:
         )
         for at in range(count)
     ]
+
+
+def _other_name(steps: Sequence[StepRow], at: int, chance: random.Random) -> str:
+    """A name unlike the neighbours', if there is one: equal ones could not be told apart."""
+    near = {step.name for step in steps[max(0, at - 1) : at + 1]}
+    names = sorted({step.name for step in steps[:50]})
+    return chance.choice([name for name in names if name not in near] or names)
 
 
 def edited(
@@ -84,7 +90,7 @@ def edited(
         if chance.random() < 0.01:
             continue
         if chance.random() < 0.01:
-            other = f"tool{chance.randrange(7)}"
+            other = _other_name(steps, at, chance)
             result.append(
                 (None, replace(step, name=other, signature=f"new{at}", delta=f"newd{at}"))
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import strawberry
-from forkpoint.diff.classify import Row, counts
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.report import Comparison, to_report
+from forkpoint.diff.rows import CLASSES, Row
 
 from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Context, Info
@@ -31,8 +31,8 @@ class DiffRow:
     index: int
     name: str = strawberry.field(
         name="class",
-        description="same, origin, intervention, propagated, absorbed, inserted, removed "
-        "or integrity",
+        description="same, origin, intervention, propagated, absorbed, inserted, removed, "
+        "integrity, or unknown for what cannot be read or is to come",
     )
     sub: str | None = strawberry.field(
         description="Finer class, e.g. sampling or external; null when there is none"
@@ -84,7 +84,9 @@ class DiffReport:
     """Filled from the engine's comparison."""
 
     comparison: strawberry.Private[Comparison]
-    verdict: str = strawberry.field(description="identical or different")
+    verdict: str = strawberry.field(
+        description="identical, different, or incomplete: all that is known is equal"
+    )
     provisional: bool = strawberry.field(description="A run is still growing: ask again")
     counts: JSON = strawberry.field(description="Rows by class")
 
@@ -95,7 +97,7 @@ class DiffReport:
             comparison=comparison,
             verdict=comparison.verdict,
             provisional=not (comparison.a.sealed and comparison.b.sealed),
-            counts=JSON(dict(counts(comparison.rows))),
+            counts=JSON(dict(comparison.rows.counts())),
         )
 
     @strawberry.field(extensions=[META])
@@ -142,7 +144,8 @@ class DiffReport:
 def _wanted(comparison: Comparison, only: Sequence[str] | None) -> Sequence[int]:
     if only is None:
         return range(len(comparison.rows))
-    return [at for at, row in enumerate(comparison.rows) if row.name in only]
+    wanted = {CLASSES.index(name) for name in only if name in CLASSES}
+    return [at for at, name in enumerate(comparison.rows.name) if name in wanted]
 
 
 def _index_in(cursor: str) -> int:

@@ -1,0 +1,203 @@
+"""Whether what is new in an input came out of earlier changed steps (diff guide, section 5).
+
+A part is compared by its units: the items of a list, the entries of an object. In the units that
+differ each leaf is looked for among the answers of earlier changed steps: as a value (a JSON text
+equals its value), as the text that comes out when A's answers are replaced by B's, or in pieces. A
+difference that came from nowhere is reported once; where it is seen again it is explained by that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import cast
+
+from forkpoint.diff.known import Known, Source
+from forkpoint.diff.leaves import SHORT, mark, scalars
+from forkpoint.diff.substitution import Substitution
+
+Sources = dict[int, float]
+"""Row of an earlier changed step -> strength of the hop, 0 to 1."""
+
+
+class Verdict(IntEnum):
+    """How much of a difference is explained."""
+
+    NOTHING = 0
+    PARTLY = 1
+    ALL = 2
+
+
+@dataclass(slots=True)
+class Explained:
+    """One part: how much is explained, something of it at least, and by which rows."""
+
+    verdict: Verdict
+    some: bool = False
+    sources: Sources = field(default_factory=Sources)
+
+
+class Explainer:
+    """What changed steps have handed back so far on both sides."""
+
+    def __init__(self) -> None:
+        self.a, self.b = Known(), Known()
+        self._pairs = Substitution()
+
+    def answered(self, row: int, before: object, after: object) -> None:
+        """A changed step answered: A's and B's values, `ABSENT` for a side without the step."""
+        if before is not ABSENT:
+            self.a.add(before, row)
+        if after is not ABSENT:
+            self.b.add(after, row)
+        if before is not ABSENT and after is not ABSENT:
+            self._pairs.add(before, after, row)
+
+    def renamed(self, row: int, before: object, after: object) -> None:
+        """A step answered the same but for names drawn for it; only those are news."""
+        one, two = scalars(before), scalars(after)
+        self.a.add_leaves(one - two, row)
+        self.b.add_leaves(two - one, row)
+
+    def moved(self, row: int, before: object) -> None:
+        """A call that B makes at another place: A's answer is known from the beginning."""
+        if before is not ABSENT:
+            self.a.add(before, row)
+
+    def asked(self, row: int, part: str, before: object, after: object) -> None:
+        """A step from nowhere asked this: what repeats it later is explained by it."""
+        for side, value in ((self.a, before), (self.b, after)):
+            if value is not ABSENT:
+                side.carry(part, scalars(value), row)
+
+    def explain(self, row: int, part: str, before: object, after: object) -> Explained:
+        """One part that differs; what is unexplained is remembered under this row."""
+        gone, new = differing_units(before, after)
+        leaves_gone, leaves_new = [scalars(unit) for unit in gone], [scalars(unit) for unit in new]
+        all_gone, all_new = set[str]().union(*leaves_gone), set[str]().union(*leaves_new)
+        found = Explained(Verdict.ALL)
+        substituted = self._pairs.explained(all_gone - all_new, all_new - all_gone)
+        for side, units, others in (
+            (self.a, leaves_gone, all_new),
+            (self.b, leaves_new, all_gone),
+        ):
+            for leaves in units:
+                one = self._unit(side, part, leaves, others, substituted)
+                found.verdict = min(found.verdict, one.verdict)
+                found.some = found.some or one.some
+                _merge(found.sources, one.sources)
+        if not gone and not new:
+            return Explained(Verdict.NOTHING)
+        if found.verdict is Verdict.NOTHING:
+            self.a.carry(part, all_gone - all_new, row)
+            self.b.carry(part, all_new - all_gone, row)
+        return found
+
+    def sources_of(self, before: object, after: object) -> Sources:
+        """Rows whose answers are found in what differs between two values."""
+        found: Sources = {}
+        gone, new = differing_units(before, after)
+        for side, units in ((self.a, gone), (self.b, new)):
+            for leaf in set[str]().union(*map(scalars, units)):
+                source = side.source(leaf) or side.containing(leaf)
+                if source is not None:
+                    _merge(found, {source.row: source.weight})
+        return found
+
+    def _unit(
+        self,
+        side: Known,
+        part: str,
+        leaves: set[str],
+        others: set[str],
+        substituted: Mapping[str, Source],
+    ) -> Explained:
+        """One unit that differs: all, some or none of its own leaves are explained."""
+        own = leaves - others
+        verdicts: list[tuple[str, Verdict]] = []
+        sources: Sources = {}
+        for leaf in own or leaves:
+            source = side.source(leaf) or side.carried(part, leaf) or substituted.get(leaf)
+            verdict = Verdict.ALL
+            if source is None:
+                source = side.containing(leaf)
+                verdict = Verdict.NOTHING if source is None else Verdict.PARTLY
+            if source is not None:
+                _merge(sources, {source.row: source.weight})
+            verdicts.append((leaf, verdict))
+        if not own and any(verdict is not Verdict.ALL for _, verdict in verdicts):
+            return Explained(Verdict.NOTHING, sources=sources)
+        return Explained(_of_unit(verdicts), bool(sources), sources)
+
+
+class _Absent:
+    """The side that has no such step or part."""
+
+
+ABSENT = _Absent()
+
+
+def _of_unit(verdicts: Sequence[tuple[str, Verdict]]) -> Verdict:
+    """Short leaves beside an explained one are its frame (`"role": "tool"`), not news."""
+    some = any(verdict is not Verdict.NOTHING for _, verdict in verdicts)
+    for leaf, verdict in verdicts:
+        if verdict is Verdict.NOTHING and (len(leaf) >= SHORT or not some):
+            return Verdict.NOTHING
+    least = min((v for _, v in verdicts if v is not Verdict.NOTHING), default=Verdict.ALL)
+    return Verdict(least)
+
+
+def differing_units(before: object, after: object) -> tuple[list[object], list[object]]:
+    """Units that only A's value has, and those only B's has; a missing value has none."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return _entries(cast("Mapping[str, object]", before), cast("Mapping[str, object]", after))
+    left, right = _units(cast("object", before)), _units(after)
+    start = 0
+    shortest = min(len(left), len(right))
+    while start < shortest and left[start] == right[start]:
+        start += 1
+    marks_a, marks_b = [mark(unit) for unit in left[start:]], [mark(unit) for unit in right[start:]]
+    extra_a, extra_b = Counter(marks_a) - Counter(marks_b), Counter(marks_b) - Counter(marks_a)
+    return (
+        list(_taken(left[start:], marks_a, extra_a)),
+        list(_taken(right[start:], marks_b, extra_b)),
+    )
+
+
+def _units(value: object) -> list[object]:
+    if value is ABSENT:
+        return []
+    if isinstance(value, list):
+        return cast("list[object]", value)
+    return [value]
+
+
+def _taken(units: Sequence[object], marks: Sequence[str], extra: Counter[str]) -> Iterator[object]:
+    left = Counter(extra)
+    # from the end: what a longer list has more of is what it ends with
+    chosen: list[object] = []
+    for unit, name in zip(reversed(units), reversed(marks), strict=True):
+        if left[name] > 0:
+            left[name] -= 1
+            chosen.append(unit)
+    return reversed(chosen)
+
+
+def _entries(
+    before: Mapping[str, object], after: Mapping[str, object]
+) -> tuple[list[object], list[object]]:
+    gone = [{key: value} for key, value in before.items() if _other(after, key, value)]
+    new = [{key: value} for key, value in after.items() if _other(before, key, value)]
+    return list(gone), list(new)
+
+
+def _other(entries: Mapping[str, object], key: str, value: object) -> bool:
+    return key not in entries or mark(entries[key]) != mark(value)
+
+
+def _merge(into: Sources, more: Mapping[int, float]) -> None:
+    for row, weight in more.items():
+        if weight > into.get(row, -1.0):
+            into[row] = weight

@@ -1,0 +1,106 @@
+"""Columns of two runs as dense integers: equal values get equal numbers, absent ones -1."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from operator import attrgetter
+from typing import cast
+
+from forkpoint.diff.columns import StepRow
+
+Numbers = list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of both runs. Numbers are below `size`."""
+
+    a: Numbers
+    b: Numbers
+    size: int
+
+
+def intern(left: Sequence[Hashable], right: Sequence[Hashable]) -> Column:
+    """Number the values of both sides in one dictionary, in order of appearance."""
+    numbers = defaultdict[Hashable, int](count().__next__)  # one lookup a value, all of it in C
+    numbers[None] = -1
+    ours, theirs = list(map(numbers.__getitem__, left)), list(map(numbers.__getitem__, right))
+    return Column(ours, theirs, len(numbers))
+
+
+class Interned:
+    """The columns that the alignment compares, each numbered when it is first needed."""
+
+    def __init__(self, a: Sequence[StepRow], b: Sequence[StepRow]) -> None:
+        self._steps = a, b
+        self._known: dict[str, Column] = {}
+
+    @property
+    def signature(self) -> Column:
+        """Digests of what can change each call's answer."""
+        return self._once("signature", lambda: self._column("signature"))
+
+    @property
+    def type(self) -> Column:
+        """Kind and name."""
+        return self._once("type", lambda: self._column("kind", "name"))
+
+    @property
+    def delta(self) -> Column:
+        """Digests of what was new in each call."""
+        return self._once("delta", lambda: self._column("delta"))
+
+    @property
+    def site(self) -> Column:
+        """Where in the code the calls were made."""
+        return self._once("site", lambda: self._column("site"))
+
+    @property
+    def kind(self) -> Column:
+        """Kinds of the steps."""
+        return self._once("kind", lambda: self._column("kind"))
+
+    @property
+    def has_sketches(self) -> bool:
+        """Whether both sides have any."""
+        return all(any(step.sketch for step in side) for side in self._steps)
+
+    def sketch(self, which: int) -> Column:
+        """(type, one min-hash of the text): the key of pass A4."""
+
+        def number(step: StepRow) -> Hashable:
+            return (step.kind, step.name, step.sketch[which]) if step.sketch else None
+
+        return self._once(f"sketch {which}", lambda: self._of(number))
+
+    def _once(self, name: str, make: Callable[[], Column]) -> Column:
+        if name not in self._known:
+            self._known[name] = make()
+        return self._known[name]
+
+    def _column(self, *fields: str) -> Column:
+        read = cast("Callable[[StepRow], Hashable]", attrgetter(*fields))
+        return self._of(read)
+
+    def _of(self, read: Callable[[StepRow], Hashable]) -> Column:
+        a, b = self._steps
+        return intern(list(map(read, a)), list(map(read, b)))
+
+
+def by_scope(steps: Sequence[StepRow]) -> dict[str, list[int]]:
+    """Step indexes by scope (`columns.scope_of`), in order of first appearance."""
+    scopes: dict[str, list[int]] = {}
+    for at, step in enumerate(steps):
+        key = step.key
+        end = key.rfind("#")
+        if key.find(".", end) >= 0:
+            end = key.rfind(".")
+        members = scopes.get(key[:end])
+        if members is None:
+            scopes[key[:end]] = [at]
+        else:
+            members.append(at)
+    return scopes

@@ -1,0 +1,100 @@
+"""Two sequences under alignment, and the gaps that are still open between their pairs.
+
+A lane holds all scope pairs of one depth behind each other. No pair crosses from one scope pair to
+another, so that each pass runs over all gaps of all scope pairs at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from forkpoint.diff.interning import Column, Numbers
+from forkpoint.diff.sequences import Pair, unique_matches
+
+HOWS = ("same", "delta", "similar", "type", "coarse", "moved", "lineage", "ambiguous")
+"""The passes, by the number that columns carry."""
+SAME, DELTA, SIMILAR, TYPE, COARSE, MOVED, LINEAGE, AMBIGUOUS = range(len(HOWS))
+Gap = tuple[int, int, int, int]
+"""(a from, a to, b from, b to), as places in the lane; both sides hold something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Which steps stand in a lane, scope pair by scope pair."""
+
+    a: Numbers
+    b: Numbers
+    starts: Sequence[Pair]
+    """Where each scope pair begins on both sides."""
+
+
+def lay_out(pairs: Iterable[tuple[Sequence[int], Sequence[int]]]) -> Places:
+    """Steps of paired scopes, behind each other."""
+    a: Numbers = []
+    b: Numbers = []
+    starts: list[Pair] = []
+    for left, right in pairs:
+        starts.append((len(a), len(b)))
+        a.extend(left)
+        b.extend(right)
+    return Places(a, b, starts)
+
+
+class PlainLane:
+    """A lane in pure Python; `vectors.VectorLane` is the same with arrays."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.twins: list[int] = [-1] * len(places.a)
+        self.hows = bytearray(len(places.a))
+
+    def add(self, pairs: Iterable[Pair], how: int) -> None:
+        """Keep pairs of places. They must lie inside open gaps and not cross."""
+        twins, hows = self.twins, self.hows
+        for left, right in pairs:
+            twins[left] = right
+            hows[left] = how
+
+    def gaps(self) -> list[Gap]:
+        """Stretches without pairs that have steps on both sides, in order."""
+        found: list[Gap] = []
+        twins, places = self.twins, self.places
+        ends = [*places.starts[1:], (len(places.a), len(places.b))]
+        for (left, right), (a_end, b_end) in zip(places.starts, ends, strict=True):
+            for at in range(left, a_end):
+                twin = twins[at]
+                if twin >= 0:
+                    if at > left and twin > right:
+                        found.append((left, at, right, twin))
+                    left, right = at + 1, twin + 1
+            if a_end > left and b_end > right:
+                found.append((left, a_end, right, b_end))
+        return found
+
+    def pair_unique(self, column: Column, how: int) -> None:
+        """Pair values that occur once on each side of a gap, as far as they keep their order."""
+        left, right = self.spread(column)
+        for a0, a1, b0, b1 in self.gaps():
+            found = unique_matches(left[a0:a1], right[b0:b1])
+            self.add(((a0 + one, b0 + two) for one, two in found), how)
+
+    def spread(self, column: Column) -> tuple[Numbers, Numbers]:
+        """The column in the order of the lane."""
+        places = self.places
+        return (
+            list(map(column.a.__getitem__, places.a)),
+            list(map(column.b.__getitem__, places.b)),
+        )
+
+    def pairs(self) -> Iterable[tuple[int, int, int]]:
+        """(step of A, step of B, how) of all pairs, in order."""
+        places = self.places
+        for at, twin in enumerate(self.twins):
+            if twin >= 0:
+                yield places.a[at], places.b[twin], self.hows[at]
+
+
+def open_lane(places: Places) -> PlainLane:
+    """The lane that works everywhere."""
+    return PlainLane(places)

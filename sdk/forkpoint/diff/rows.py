@@ -1,0 +1,179 @@
+"""The lines of a comparison: one for each pair of steps and each step of one side, as columns."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from forkpoint.diff.alignment import Alignment
+from forkpoint.diff.lanes import HOWS, MOVED
+
+CLASSES = (
+    "same",
+    "origin",
+    "intervention",
+    "propagated",
+    "absorbed",
+    "inserted",
+    "removed",
+    "integrity",
+    "unknown",
+)
+"""Classes by the number that columns carry. `unknown`: a payload cannot be read, or is to come."""
+(SAME, ORIGIN, INTERVENTION, PROPAGATED, ABSORBED, INSERTED, REMOVED, INTEGRITY, UNKNOWN) = range(9)
+SUBS = (
+    None,
+    "sampling",
+    "external",
+    "simulated",
+    "output",
+    "intervention",
+    "ids",
+    "running",
+    "not_clean",
+)
+"""Finer classes. `ids`: the answers differ only in names the provider drew for them: no root."""
+(NONE, SAMPLING, EXTERNAL, SIMULATED, OUTPUT, UNASKED, IDS, RUNNING, NOT_CLEAN) = range(9)
+PARTLY, QUIET = 1, 2
+"""Flags: only some of the difference is explained; the answer is equal in spite of it."""
+ALONE = len(HOWS)
+"""In the column `how`: a step of one side; its class says which."""
+Parts = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the comparison: a pair, or a step of one side."""
+
+    a: int | None
+    b: int | None
+    how: str
+    """Pass that paired them; `removed` or `inserted` for one side."""
+    name: str
+    """Class: same, origin, intervention, propagated, absorbed, removed, inserted, integrity."""
+    sub: str | None = None
+    parts: Parts = ()
+    """Input parts that differ, and `out` if the answer does."""
+    partly: bool = False
+    absorbed: bool = False
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the difference begins here."""
+        if self.sub == "ids":
+            return False
+        return self.name in ("origin", "intervention", "integrity") or self.sub == "intervention"
+
+
+class Rows(Sequence[Row]):
+    """All rows in B's order, steps only in A where they would have stood. About 16 bytes each."""
+
+    def __init__(self) -> None:
+        self.a = array("i")
+        self.b = array("i")
+        self.how = bytearray()
+        self.name = bytearray()
+        self.sub = bytearray()
+        self.flags = bytearray()
+        self.part = array("H")
+        self.part_table: list[Parts] = [()]
+        self._part_numbers: dict[Parts, int] = {(): 0}
+
+    def part_number(self, parts: Parts) -> int:
+        """The number that stands for some parts in the column."""
+        number = self._part_numbers.get(parts)
+        if number is None:
+            number = self._part_numbers[parts] = len(self.part_table)
+            self.part_table.append(parts)
+        return number
+
+    def set(
+        self, at: int, name: int, sub: int = NONE, *, parts: Parts = (), flags: int = 0
+    ) -> None:
+        """Class a row."""
+        self.name[at] = name
+        self.sub[at] = sub
+        self.flags[at] = flags
+        if parts:
+            self.part[at] = self.part_number(parts)
+
+    def is_root(self, at: int) -> bool:
+        """Whether the difference begins at this row."""
+        name, sub = self.name[at], self.sub[at]
+        if sub == IDS:
+            return False
+        return name in (ORIGIN, INTERVENTION, INTEGRITY) or sub == UNASKED
+
+    def changed(self) -> Iterator[int]:
+        """Indexes of the rows that are not `same`, in order."""
+        return (at for at, name in enumerate(self.name) if name)
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of rows by class, moved pairs counted beside their class."""
+        found = {name: self.name.count(at) for at, name in enumerate(CLASSES)}
+        found["moved"] = self.how.count(MOVED)
+        return {name: count for name, count in found.items() if count}
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        if isinstance(at, slice):
+            return [self[index] for index in range(*at.indices(len(self)))]
+        how, name = self.how[at], CLASSES[self.name[at]]
+        a, b = self.a[at], self.b[at]
+        return Row(
+            a=a if a >= 0 else None,
+            b=b if b >= 0 else None,
+            how=HOWS[how] if how < ALONE else "inserted" if a < 0 else "removed",
+            name=name,
+            sub=SUBS[self.sub[at]],
+            parts=self.part_table[self.part[at]],
+            partly=bool(self.flags[at] & PARTLY),
+            absorbed=bool(self.flags[at] & QUIET),
+        )
+
+
+def laid_out(alignment: Alignment) -> Rows:
+    """The rows of an alignment in their order, not classed yet."""
+    rows = Rows()
+    before = _lone_of_a(alignment)
+    order_a, order_b, hows = rows.a, rows.b, rows.how
+    how_of = alignment.hows
+
+    def lone(steps: Sequence[int]) -> None:
+        for step in steps:
+            order_a.append(step)
+            order_b.append(-1)
+            hows.append(ALONE)
+
+    lone(before.get(-1, ()))
+    for other, twin in enumerate(alignment.back):
+        order_a.append(twin)
+        order_b.append(other)
+        hows.append(how_of[twin] if twin >= 0 else ALONE)
+        if other in before:
+            lone(before[other])
+    count = len(hows)
+    rows.name, rows.sub, rows.flags = bytearray(count), bytearray(count), bytearray(count)
+    rows.part = array("H", bytes(2 * count))
+    return rows
+
+
+def _lone_of_a(alignment: Alignment) -> dict[int, list[int]]:
+    """Steps only in A by the step of B they stand behind, -1 for the beginning."""
+    before: dict[int, list[int]] = {}
+    anchor = -1
+    hows = alignment.hows
+    for at, twin in enumerate(alignment.twins):
+        if twin < 0:
+            before.setdefault(anchor, []).append(at)
+        elif hows[at] != MOVED:
+            anchor = twin
+    return before
