@@ -18,6 +18,7 @@ from forkpoint_cli.commands.diff import diff
 from forkpoint_cli.commands.doctor import doctor
 from forkpoint_cli.commands.importing import import_runs
 from forkpoint_cli.commands.replay import replay
+from forkpoint_cli.commands.runner import runner
 from forkpoint_cli.commands.runs import runs
 from forkpoint_cli.commands.to_test import to_test
 from forkpoint_cli.commands.token import token
@@ -56,6 +57,7 @@ for command in (
     diff,
     bundle,
     to_test,
+    runner,
     token,
     doctor,
 ):

@@ -71,6 +71,10 @@ class Output:
         """One JSON document and nothing else; control characters are escaped by JSON itself."""
         click.echo(json.dumps(value, indent=2, ensure_ascii=True))
 
+    def json_line(self, value: object) -> None:
+        """One JSON document on one line, of several to come."""
+        click.echo(json.dumps(value, ensure_ascii=True))
+
     def say(self, *parts: str | Text) -> None:
         """One line of result."""
         self.console.print(self._joined(parts), soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ class Program:
     command: tuple[str, ...] = ()
     entry: str | None = None
     arguments: Mapping[str, object] | None = None
+    tied: bool = False
+    """Whether an entry point ends when we are killed, rather than go on unwatched."""
 
     @property
     def name(self) -> str:
@@ -41,7 +44,8 @@ class Program:
         given = folder / "arguments.json"
         both = {"given": self.arguments, "recorded": attributes(opened)}
         given.write_text(json.dumps(both))
-        return [sys.executable, "-m", HOST, self.entry, "--arguments", str(given)]
+        tied = ["--tied", str(os.getpid())] if self.tied else []
+        return [sys.executable, "-m", HOST, self.entry, "--arguments", str(given), *tied]
 
     def filled(self, opened: Opened) -> Program:
         """With `{run}`, `{name}`, `{attributes.KEY}` and `{tags.KEY}` of the recording put in.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
@@ -21,16 +20,14 @@ from forkpoint.replay.session import Session as ReplaySession
 from forkpoint.replay.spec import read_spec
 
 from forkpoint_cli.errors import CliError
+from forkpoint_cli.following import Leash, follow, start
 from forkpoint_cli.programs import Program
 from forkpoint_cli.redaction import our_redactor
 from forkpoint_cli.session import Session
 from forkpoint_cli.settings import Settings
 from forkpoint_cli.sources import Opened
-from forkpoint_cli.spools import SpoolUpload
+from forkpoint_cli.spools import SpoolUpload, Upload
 
-POLL_S = 0.05
-GRACE_S = 0.5
-"""How long a program that is ended may take to leave."""
 _HELD = frozenset({"prompt", "params", "model", "tools"})
 """Edits that hold from the cut on, for every model call."""
 Report = Mapping[str, object]
@@ -45,21 +42,27 @@ class Asked:
     """Where to fork; None: a plain replay."""
     edits: Sequence[tuple[str, Mapping[str, object]]] = ()
     grants: Sequence[str] = ()
-    session: str | None = None
-    """Id of the replay session that somebody else opened; None: a new one."""
-    run: str | None = None
-    """Id the new run has; None: a new one."""
-    baseline: bool = False
-    """Whether an exact replay without edits is known to be identical."""
+    spec: Mapping[str, object] | None = None
+    """The whole of it, where somebody else opened the session; all above is ignored then."""
     stdout: IO[str] | int | None = None
     """Where the program's output goes; None: where ours goes."""
-    stderr: IO[str] | int | None = None
-    upload: bool = True
-    """Whether the service shall have the new run."""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Set for the program, besides ours."""
+    own_group: bool = False
+    """Whether what the program started is ended with it, when it is ended."""
+    upload: Callable[[Settings, Path], Upload] = SpoolUpload
+    """Who takes what the program records."""
 
 
-class Stopped(CliError):
-    """Whoever asked for the replay wants it no more: its program was ended."""
+class Unfinished(CliError):
+    """The program ended before its replay was over; `status` is that of its process."""
+
+    def __init__(self, program: Program, status: int) -> None:
+        super().__init__(
+            f"{program.name} ended with status {status} before its replay was over",
+            hint="the first forkpoint.run() of the program is what is replayed",
+        )
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,35 +81,34 @@ def replay_command(
     return replay_program(session, opened, asked, Program(command=tuple(command)))
 
 
-def always() -> bool:
-    """Go on."""
-    return True
-
-
 def replay_program(
     session: Session,
     opened: Opened,
     asked: Asked,
     program: Program,
     *,
-    going_on: Callable[[], bool] = always,
+    leash: Leash | None = None,
 ) -> Replayed:
     """Run a program on the recording and upload the run it makes while it makes it.
 
-    `going_on` is asked many times a second; when it says no the program is ended and `Stopped` is
-    raised.
+    Raises `Stopped` when its leash is pulled, and `Unfinished` when it ends before its replay does.
     """
     folder = session.settings.data / "replays" / str(uuid.uuid4())
     folder.mkdir(parents=True, mode=0o700)
     try:
         files = _Files.inside(folder, opened, asked)
         isolated = _prepare(files, session.settings, opened, asked)
-        upload = SpoolUpload(session.settings, files.spool) if asked.upload else None
-        command = [*isolated, *program.words(opened, folder)]
-        status = _run(_started(command, files.environment(session), asked), upload, going_on)
+        upload = asked.upload(session.settings, files.spool)
+        child = start(
+            [*isolated, *program.words(opened, folder)],
+            environment={**files.environment(session), **asked.environment},
+            stdout=asked.stdout,
+            own_group=asked.own_group,
+        )
+        status = follow(child, leash or Leash(), meanwhile=upload.advance)
+        upload.finish()
         report = _report(files.report, status, program)
-        done = upload is not None and upload.trouble is None
-        return Replayed(run=files.run, report=report, uploaded=done)
+        return Replayed(run=files.run, report=report, uploaded=upload.complete)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -124,7 +126,7 @@ class _Files:
     @classmethod
     def inside(cls, folder: Path, opened: Opened, asked: Asked) -> _Files:
         return cls(
-            run=asked.run or run_id(time.time_ns(), os.urandom(10)),
+            run=_given_run(asked) or run_id(time.time_ns(), os.urandom(10)),
             recording=opened.path or folder / "recording.fpb",
             spec=folder / "spec.json",
             spool=folder / "spool",
@@ -164,9 +166,11 @@ def _prepare(files: _Files, settings: Settings, opened: Opened, asked: Asked) ->
 
 def _spec(files: _Files, opened: Opened, asked: Asked) -> dict[str, object]:
     """The file behind FORKPOINT_REPLAY_SPEC."""
+    if asked.spec is not None:
+        return {**asked.spec, "run_id": files.run, "report": str(files.report)}
     fork = asked.at is not None
     return {
-        "session": asked.session or str(uuid.uuid4()),
+        "session": str(uuid.uuid4()),
         "kind": "fork" if fork else "replay",
         "run_id": files.run,
         "policy": asked.policy,
@@ -174,8 +178,12 @@ def _spec(files: _Files, opened: Opened, asked: Asked) -> dict[str, object]:
         "edits": [_placed(opened, place, edit) for place, edit in asked.edits],
         "report": str(files.report),
         "grants": list(asked.grants),
-        "baseline": asked.baseline,
     }
+
+
+def _given_run(asked: Asked) -> str | None:
+    given = (asked.spec or {}).get("run_id")
+    return None if given is None else str(given)
 
 
 def _placed(opened: Opened, place: str, edit: Mapping[str, object]) -> dict[str, object]:
@@ -184,51 +192,8 @@ def _placed(opened: Opened, place: str, edit: Mapping[str, object]) -> dict[str,
     return {**edit, "key": opened.key_at(place)}
 
 
-def _started(
-    command: Sequence[str], environment: Mapping[str, str], asked: Asked
-) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(command, env=environment, stdout=asked.stdout, stderr=asked.stderr)
-    except OSError as error:
-        raise CliError(f"cannot run {command[0]}: {error.strerror}") from None
-
-
-def _run(
-    child: subprocess.Popen[bytes], upload: SpoolUpload | None, going_on: Callable[[], bool]
-) -> int:
-    """Follow the child to its end while uploading; its exit status."""
-    try:
-        while True:
-            try:
-                status = child.wait(POLL_S)
-            except subprocess.TimeoutExpired:
-                if not going_on():
-                    raise Stopped("the replay was stopped") from None
-                if upload is not None:
-                    upload.advance()
-                continue
-            if upload is not None:
-                upload.finish()
-            return status
-    except BaseException:
-        _end(child)
-        raise
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
-    try:
-        child.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
 def _report(path: Path, status: int, program: Program) -> Report:
     try:
         return cast("Report", json.loads(path.read_bytes()))
     except (OSError, json.JSONDecodeError):
-        raise CliError(
-            f"{program.name} ended with status {status} before its replay was over",
-            hint="the first forkpoint.run() of the program is what is replayed",
-        ) from None
+        raise Unfinished(program, status) from None

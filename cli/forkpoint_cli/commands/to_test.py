@@ -24,6 +24,7 @@ from forkpoint_cli.recordings import Recorded
 from forkpoint_cli.replaying import Asked, replay_program
 from forkpoint_cli.session import Session, json_option, pass_session
 from forkpoint_cli.sources import Opened, open_source
+from forkpoint_cli.spools import NoUpload
 from forkpoint_cli.testwriting import TestCase, module_text, slug
 from forkpoint_cli.verdicts import exit_code, print_report
 
@@ -126,7 +127,7 @@ def _check_untainted(recorded: Recorded) -> None:
 def _check_baseline(session: Session, opened: Opened, program: Program, *, quiet: bool) -> None:
     """Replay it exactly as it is, here."""
     with Path(os.devnull).open("w") as nowhere:
-        asked = Asked(stdout=nowhere, upload=False)
+        asked = Asked(stdout=nowhere, upload=NoUpload)
         report = replay_program(session, opened, asked, program).report
     if report.get("verdict") == "identical":
         return

@@ -1,6 +1,6 @@
 """Runs one entry point in a process of its own: the guard of its replay is up before user code is.
 
-    python -m forkpoint.capture.hosting module:function [--arguments FILE]
+    python -m forkpoint.capture.hosting module:function [--arguments FILE] [--tied PID]
 
 Called by the command line and by runners; `FORKPOINT_REPLAY` and its companions say what to replay.
 The file holds `{"given": {...} | null, "recorded": {...}}`: keyword arguments asked for, else those
@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import importlib
 import inspect
 import json
+import os
 import platform
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -22,11 +25,16 @@ from pathlib import Path
 from typing import cast
 
 from forkpoint.capture import process, replaying
+from forkpoint.capture.replaying import Replay
 from forkpoint.errors import ForkpointError, UsageError
+from forkpoint.events.kinds import Verdict
+from forkpoint.replay.codes import EXITS
 from forkpoint.replay.interception import Breach, Diverged
 
-ENTRY_MISSING = 125
-"""Exit status where there is no such entry point; the report says `entrypoint_missing`."""
+ORPHAN = 125
+"""Exit status of a process whose parent is gone already."""
+_SET_PARENT_DEATH_SIGNAL = 1
+"""prctl(2)."""
 Entry = Callable[..., object]
 
 
@@ -35,7 +43,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="forkpoint.capture.hosting")
     parser.add_argument("entry", help="module:function")
     parser.add_argument("--arguments", type=Path)
+    parser.add_argument("--tied", type=int, metavar="PID", help="end when this parent ends")
     asked = parser.parse_args()
+    if asked.tied is not None:
+        _tie(asked.tied)
     platform.processor()  # many libraries ask when imported; the answer is kept, `uname` runs once
     try:
         replay = replaying.arm()
@@ -45,15 +56,14 @@ def main() -> int:
     try:
         entry = load_entry(asked.entry)
     except UsageError as error:
-        print(f"forkpoint: {error.message}", file=sys.stderr)
-        if replay is not None and replay.report is not None:
-            replay.report.write_text(json.dumps(_missing(error.message)))
-        return ENTRY_MISSING
+        return _never_began(replay, "incomparable", "entrypoint_missing", error.message)
+    except Breach as breach:
+        return _never_began(replay, "diverged", breach.guard, str(breach))
     given: Mapping[str, object] = {}
     if asked.arguments is not None:
         given = json.loads(asked.arguments.read_bytes())
     try:
-        return _run(entry, given)
+        return _run(entry, given, replay)
     finally:
         process.close()
 
@@ -87,12 +97,22 @@ def fitting(entry: Entry, attributes: Mapping[str, object]) -> dict[str, object]
     return {name: value for name, value in attributes.items() if name in parameters}
 
 
-def _run(entry: Entry, given: Mapping[str, object]) -> int:
+def _tie(parent: int) -> None:
+    """Have the system kill this process when its parent is gone (Linux; elsewhere nothing)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it went before we asked
+            sys.exit(ORPHAN)
+
+
+def _run(entry: Entry, given: Mapping[str, object], replay: Replay | None) -> int:
     asked = cast("Mapping[str, object] | None", given.get("given"))
     recorded = cast("Mapping[str, object]", given.get("recorded") or {})
     try:
         call_entry(entry, fitting(entry, recorded) if asked is None else asked)
     except (Diverged, Breach) as stopped:
+        if isinstance(stopped, Breach) and replay is not None and replay.run is None:
+            return _never_began(replay, "diverged", stopped.guard, str(stopped))
         print(f"forkpoint: {stopped}", file=sys.stderr)
         return 1
     except SystemExit as leaving:
@@ -103,19 +123,25 @@ def _run(entry: Entry, given: Mapping[str, object]) -> int:
     return 0
 
 
-def _missing(message: str) -> dict[str, object]:
-    step = {"key": None, "sequence": None, "sourceKey": None, "reason": "entrypoint_missing"}
-    return {
-        "format": "forkpoint.divergence/1",
-        "verdict": "incomparable",
-        "exit": ENTRY_MISSING,
-        "failedStep": step,
-        "message": message,
-        "matched": 0,
-        "recorded": 0,
-        "changes": [],
-        "soft": [],
-    }
+def _never_began(replay: Replay | None, verdict: str, reason: str, message: str) -> int:
+    """Say, also in the report, why there is no run; the exit status."""
+    print(f"forkpoint: {message}", file=sys.stderr)
+    status = EXITS[Verdict(verdict)]
+    if replay is not None and replay.report is not None:
+        step = {"key": None, "sequence": None, "sourceKey": None, "reason": reason}
+        report: dict[str, object] = {
+            "format": "forkpoint.divergence/1",
+            "verdict": verdict,
+            "exit": status,
+            "failedStep": step,
+            "message": message,
+            "matched": 0,
+            "recorded": 0,
+            "changes": [],
+            "soft": [],
+        }
+        replay.report.write_text(json.dumps(report))
+    return status
 
 
 if __name__ == "__main__":

@@ -171,6 +171,12 @@ class Recorder:
         elif self._idle or waiting == EARLY:
             self._wake.set()
 
+    def attend(self) -> None:
+        """Flush in the background what a run writes past the queue (a replay does)."""
+        if self._thread is None and self._background:
+            self._start()
+        self._wake.set()
+
     def drain(self) -> None:
         """Write everything that waits; any thread may do it."""
         with self._drain_lock:

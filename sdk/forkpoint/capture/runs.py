@@ -110,6 +110,7 @@ class Run:
         if self.attributes:
             self._opening = taken(self.attributes)
         if self.interceptor is not None:
+            self.recorder.attend()
             for body in self.interceptor.blocks.blocks.values():
                 self.writer.sink.block(body)
         self.submit(
