@@ -40,6 +40,10 @@ class KindSink:
     def flush(self) -> None:
         """Nothing waits."""
 
+    def failing(self) -> bool:
+        """Never."""
+        return False
+
     def room(self) -> int:
         """Always some."""
         return 1 << 30

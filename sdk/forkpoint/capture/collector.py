@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
@@ -13,6 +14,10 @@ from urllib3.exceptions import HTTPError
 from forkpoint.errors import Rejected, TransportError, Unavailable
 
 TIMEOUT_S = 10.0
+PACKED_BYTES = 1024
+"""Smaller requests fit one packet as they are."""
+GZIP_LEVEL = 3
+"""Level 6 takes twice the time for a quarter fewer bytes (measured on recorded talks)."""
 START = "mutation Start($input: StartRunInput!) { startRun(input: $input) { created missing } }"
 INGEST = (
     "mutation Ingest($input: IngestEventsInput!) { ingestEvents(input: $input) { accepted "
@@ -78,7 +83,16 @@ class Collector(Protocol):
 class HttpCollector:
     """A `Collector` behind `POST /graphql`."""
 
-    def __init__(self, url: str, *, token: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        packed: bool = False,
+    ) -> None:
+        """`packed`: requests go out compressed, which pays wherever there is a network between."""
+        self._packed = packed
         self._url = f"{url.rstrip('/')}/graphql"
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if token:
@@ -111,8 +125,12 @@ class HttpCollector:
     ) -> Mapping[str, object]:
         given = {**values, "blocks": [body.decode() for body in blocks]}
         body = orjson.dumps({"query": query, "variables": {"input": given}})
+        headers = self._headers
+        if self._packed and len(body) > PACKED_BYTES:
+            body = gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0)
+            headers = {**headers, "Content-Encoding": "gzip"}
         try:
-            response = self._pool.request("POST", self._url, body=body, headers=self._headers)
+            response = self._pool.request("POST", self._url, body=body, headers=headers)
         except HTTPError as error:
             raise Unavailable(f"the collector cannot be reached: {type(error).__name__}") from error
         retry_after = _seconds(response.headers.get("Retry-After"))

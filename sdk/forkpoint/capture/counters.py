@@ -6,6 +6,19 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+LOSSES = frozenset(
+    (
+        "blocks_lost",
+        "events_lost",
+        "events_rejected",
+        "key_missing",
+        "payloads_withheld",
+        "rejected_not_kept",
+        "spool_records_lost",
+    )
+)
+"""Names of totals that count something lost."""
+
 
 @dataclass(slots=True)
 class Counters:
@@ -23,6 +36,10 @@ class Counters:
         """Start from zero with a new lock, in a forked process."""
         self._totals = Counter()
         self._lock = threading.Lock()
+
+    def losses(self) -> dict[str, int]:
+        """Those totals that count what was recorded and is not kept, by name."""
+        return {name: total for name, total in self.read().items() if name in LOSSES}
 
     def read(self) -> dict[str, int]:
         """All totals that are not zero, by name."""

@@ -25,6 +25,8 @@ SYNC_NS = 1_000_000_000
 RETRY_NS = 10_000_000_000
 MEMORY_BYTES = 16 << 20
 """What is kept in memory while the disk refuses writes."""
+LOOK_NS = 1_000_000_000
+"""How often a spool without room looks whether something was sent and deleted."""
 LOCK = "lock"
 
 
@@ -61,6 +63,9 @@ class DiskSpool:
         self._synced_ns = 0
         self._retry_ns = 0
         self._sizes: dict[int, int] = {}
+        self._others = 0
+        """Bytes of the spools of other processes, dead or alive, under the same bound."""
+        self._looked_ns = 0
         self.folder = parent / str(uuid.uuid4())
 
     def start(self, record: RunStart, blocks: Sequence[bytes]) -> None:
@@ -82,9 +87,22 @@ class DiskSpool:
         self._append(RecordType.RUN_END, wire.encode(record))
 
     def room(self) -> int:
-        """Bytes until the bound; segments that were sent and deleted count as free again."""
+        """Bytes until the bound; segments that were sent and deleted count as free again.
+
+        While the disk refuses writes, what memory can still hold.
+        """
         with self._lock:
-            return max(0, self._bound - sum(self._sizes.values()) - self._waiting_bytes)
+            left = self._left()
+            if left < self._segment_bytes and self._clock() - self._looked_ns >= LOOK_NS:
+                self._look_around()
+                left = self._left()
+            if self._retry_ns:
+                left = min(left, MEMORY_BYTES - self._waiting_bytes)
+            return max(0, left)
+
+    def failing(self) -> bool:
+        """Whether the disk refused the last write."""
+        return self._retry_ns != 0
 
     def flush(self) -> None:
         """Write what waits, and force it to the disk when that is due."""
@@ -92,6 +110,9 @@ class DiskSpool:
             if self._waiting and self._clock() >= self._retry_ns:
                 self._write()
             self._sync(force=False)
+
+    def _left(self) -> int:
+        return self._bound - sum(self._sizes.values()) - self._others - self._waiting_bytes
 
     def close(self) -> None:
         """Write and force everything out, and let another process have the folder."""
@@ -144,6 +165,7 @@ class DiskSpool:
                 self._in_segment += len(data)
                 self._unsynced += len(data)
                 self._sizes[self._segment] = self._in_segment
+            self._retry_ns = 0
         except OSError:
             self._counters.add("spool_errors")
             self._retry_ns = self._clock() + RETRY_NS
@@ -170,7 +192,7 @@ class DiskSpool:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._segment += 1
         self._in_segment = 0
-        self._forget_deleted()
+        self._look_around()
 
     def _begin_next_segment(self) -> None:
         """Leave the current segment: it is full, or its last record may be cut off."""
@@ -184,10 +206,13 @@ class DiskSpool:
         self._lock_file = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def _forget_deleted(self) -> None:
+    def _look_around(self) -> None:
+        """Forget own segments that were sent and deleted, and weigh what others left or write."""
+        self._looked_ns = self._clock()
         for number in list(self._sizes):
             if not segment_path(self.folder, number).exists():
                 del self._sizes[number]
+        self._others = _bytes_below(self._parent, but=self.folder.name)
 
     def _sync(self, *, force: bool) -> None:
         now = self._clock()
@@ -200,6 +225,18 @@ class DiskSpool:
             self._counters.add("spool_errors")
         self._unsynced = 0
         self._synced_ns = now
+
+
+def _bytes_below(parent: Path, *, but: str) -> int:
+    """Bytes of all segments in the folders of a spool, one left out."""
+    total = 0
+    for path in parent.glob("*/[0-9]*.seg"):
+        if path.parent.name != but:
+            try:
+                total += path.stat().st_size
+            except OSError:  # it was sent and deleted just now
+                continue
+    return total
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

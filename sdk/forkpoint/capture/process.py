@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 from collections.abc import Generator
@@ -17,6 +18,7 @@ from forkpoint.capture.recorder import Recorder
 from forkpoint.capture.strands import Frame, Scope, current, renew_locks
 from forkpoint.settings import Settings
 
+_log = logging.getLogger("forkpoint")
 _lock = threading.Lock()
 _recorder: Recorder | None = None
 _settings: Settings | None = None
@@ -121,6 +123,16 @@ def close() -> None:
         old.close()
 
 
+def _at_exit() -> None:
+    """Flush, close, and say in one line what was lost; what was only not sent stays spooled."""
+    counters = None if _recorder is None else _recorder.counters
+    close()
+    lost = {} if counters is None else counters.losses()
+    if lost:
+        said = " ".join(f"{name}={count}" for name, count in lost.items())
+        _log.warning("recording_incomplete %s", said)
+
+
 def _hook() -> None:
     global _hooked
     if _hooked:
@@ -130,7 +142,7 @@ def _hook() -> None:
     spawn.install()
     if settings().draws:
         sources.install()
-    atexit.register(close)
+    atexit.register(_at_exit)
     os.register_at_fork(before=_before_fork, after_in_child=_in_child, after_in_parent=_in_parent)
 
 

@@ -148,7 +148,7 @@ class Recorder:
             raise CaptureError("the recording queue is full; the call was not made")
         if self.redactor is None:
             raise CaptureError("there is no redaction key; the call was not made")
-        if self.sink.room() <= 0:
+        if self.sink.room() <= 0 or self.sink.failing():
             raise CaptureError("the spool is full or cannot be written; the call was not made")
 
     def submit(self, run: Run, item: Item) -> None:
@@ -180,12 +180,19 @@ class Recorder:
     def drain(self) -> None:
         """Write everything that waits; any thread may do it."""
         with self._drain_lock:
+            written = time.monotonic()
             while self._queue:
                 run, item = self._queue.popleft()
                 self._taken += item.size
                 self._take(run, item)
                 time.sleep(0)  # the host gets the interpreter between any two facts
-            self.sink.flush()
+                if time.monotonic() - written > POLL_S:  # a busy host never leaves us without
+                    self._write_out()
+                    written = time.monotonic()
+            self._write_out()
+
+    def _write_out(self) -> None:
+        self.sink.flush()
         if self.uplink is not None:
             self.uplink.nudge()
 

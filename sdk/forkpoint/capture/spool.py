@@ -52,6 +52,10 @@ class Sink(Protocol):
         """Bytes it can still take; at 0 it drops."""
         ...
 
+    def failing(self) -> bool:
+        """Whether what it takes now might not survive this process: its disk refuses writes."""
+        ...
+
     def close(self) -> None:
         """Flush, and let go of files and locks."""
         ...

@@ -5,6 +5,7 @@ What is sent twice is stored once (ids are derived), so after any doubt it simpl
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +29,12 @@ RESENDS = 64
 """Times one batch is sent again with blocks it lacked: a tree is at most this deep."""
 ACKED = "acked"
 UNKNOWN_RUN = "unknown_run"
-PATIENCE = 10
-"""Times a batch is sent again because the process that opens its run has not done so yet."""
+PATIENCE = 30
+"""Times a batch is sent again because the process that opens its run has not done so yet: over a
+minute, since the waits grow."""
+REJECTED_BYTES = 64 << 20
+"""Size of a file of rejected events beyond which they are only counted."""
+_log = logging.getLogger("forkpoint")
 
 
 class KeptBlocks:
@@ -69,8 +74,11 @@ class Sender:
     delete: bool = True
     position: Position = field(default_factory=Position)
     _kept: KeptBlocks = field(default_factory=KeptBlocks)
+    patience: int = PATIENCE
     _waited: int = 0
     _ahead: list[Record] = field(default_factory=list[Record])
+    _told: set[str] = field(default_factory=set[str])
+    """Codes of rejections that were warned of."""
 
     def resume(self) -> None:
         """Go on where an earlier sender of this spool stopped."""
@@ -103,9 +111,20 @@ class Sender:
         else:
             try:
                 self._until_complete(batch, lambda: self._record(batch))
+            except TooLarge as error:
+                self._send_apart(batch, error)
             except Rejected as error:
                 self._reject(batch, [RejectedEvent(0, error.code, error.message)])
         self._kept.keep(batch.blocks)
+
+    def _send_apart(self, batch: Batch, error: TooLarge) -> None:
+        """A record of a run with too many blocks for one request: first these, then the record."""
+        if not batch.blocks:
+            self._reject(batch, [RejectedEvent(0, error.code, error.message)])
+            return
+        self._ingest(Batch(blocks=batch.blocks))
+        self._kept.keep(batch.blocks)
+        self._send(Batch(start=batch.start, end=batch.end))
 
     def _record(self, batch: Batch) -> Sequence[str]:
         if batch.start is not None:
@@ -136,7 +155,7 @@ class Sender:
         unknown = any(one.code.lower() == UNKNOWN_RUN for one in done.rejected)
         if not unknown:
             self._waited = 0
-        elif self._waited < PATIENCE:
+        elif self._waited < self.patience:
             self._waited += 1
             raise NotOpenYet("the run is not open yet; its events are sent again")
 
@@ -160,8 +179,21 @@ class Sender:
             return
         self.counters.add("events_rejected", len(rejected))
         folder = self.rejected_folder or self.reader.folder.parent.parent / "rejected"
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        with (folder / f"{self.reader.folder.name}.ndjson").open("ab") as file:
+        path = folder / f"{self.reader.folder.name}.ndjson"
+        for code in {one.code for one in rejected} - self._told:
+            self._told.add(code)
+            _log.warning("events_rejected code=%s kept_in=%s", code, path)
+        try:
+            self._keep_aside(path, batch, rejected)
+        except OSError:  # a full disk must not stop what makes room on it
+            self.counters.add("rejected_not_kept", len(rejected))
+
+    def _keep_aside(self, path: Path, batch: Batch, rejected: Sequence[RejectedEvent]) -> None:
+        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        with path.open("ab") as file:
+            if file.tell() > REJECTED_BYTES:
+                self.counters.add("rejected_not_kept", len(rejected))
+                return
             for one in rejected:
                 for record in batch.records()[one.index : one.index + 1]:
                     kept = orjson.Fragment(record)
@@ -174,7 +206,12 @@ class Sender:
         before, self.position = self.position, position
         if not self.delete:
             return
-        (self.reader.folder / ACKED).write_text(f"{position.segment} {position.offset}")
+        try:
+            (self.reader.folder / ACKED).write_text(f"{position.segment} {position.offset}")
+        except (
+            OSError
+        ):  # the next sender begins at the oldest segment left: stored once all the same
+            self.counters.add("spool_errors")
         for number in range(before.segment, position.segment):
             segment_path(self.reader.folder, number).unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -22,7 +22,11 @@ from forkpoint.settings import Settings
 
 BATCH_S = 0.2
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+LONGEST_OPEN_S = 5.0
+"""Between two looks whether another process has opened our run."""
 ADOPT_S = 30.0
+STALE_S = 3600.0
+"""A spool that was last written so long ago waits no more for its run to be opened by another."""
 YOUNG_S = 60.0
 """A folder without segments is younger than this while its process begins."""
 _log = logging.getLogger("forkpoint")
@@ -36,6 +40,7 @@ class NotOpenYet(Unavailable):
 
 class _Sender(Protocol):
     position: Position
+    patience: int
 
     def resume(self) -> None: ...
     def pump(self) -> bool: ...
@@ -62,6 +67,9 @@ class SpoolUplink:
         self._thread: threading.Thread | None = None
         self._sender: _Sender | None = None
         self._failures = 0
+        self._unopened = 0
+        self._not_before = 0.0
+        """Monotonic time before which the collector asked to be left alone."""
         self._stopping = False
         self._refused = False
         self._look = True
@@ -88,6 +96,8 @@ class SpoolUplink:
             while self._look or not self._is_done():
                 left = deadline - time.monotonic()
                 if left <= 0 or self._refused or self._failures > failures:
+                    return False
+                if self._not_before > deadline:
                     return False
                 self._moved.wait(left)
         return True
@@ -117,13 +127,19 @@ class SpoolUplink:
         self._sender = own
         adopt_at = 0.0
         while not self._stopping:
+            asked = self._not_before - time.monotonic()
+            if asked > 0:
+                self._wake.wait(asked)
+                self._wake.clear()
+                continue
             wait, _ = self._pump(own)
             now = time.monotonic()
             if self._failures == 0 and not self._refused and (self._look or now >= adopt_at):
                 adopt_at = now + ADOPT_S
                 self._adopt(transport)
                 self._look = False
-                self._tell(failed=False)
+                with self._moved:
+                    self._moved.notify_all()
             self._wake.wait(wait)
             self._wake.clear()
 
@@ -137,8 +153,11 @@ class SpoolUplink:
             while sender.pump() and not self._stopping:
                 self._tell(failed=False)
             complete = not self._stopping
+            self._unopened = 0
         except NotOpenYet:
-            wait = random.uniform(0.05, BATCH_S)  # jitter, as below
+            self._unopened += 1
+            bound = min(LONGEST_OPEN_S, BATCH_S / 2 * 2 ** min(self._unopened, 10))
+            wait = random.uniform(bound / 2, bound)
         except Unavailable as error:
             failed = True
             wait = self._backoff(error)
@@ -164,6 +183,7 @@ class SpoolUplink:
         bound = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10))
         asked = error.details.get("retry_after_s")
         least = float(asked) if isinstance(asked, int | float) else 0.0
+        self._not_before = time.monotonic() + least if least else 0.0
         return max(least, random.uniform(0.0, bound))
 
     def _adopt(self, transport: _Transport) -> None:
@@ -171,15 +191,20 @@ class SpoolUplink:
         parent = self._spool.folder.parent
         for folder in sorted(parent.iterdir()) if parent.is_dir() else ():
             if folder == self._spool.folder or self._stopping or not _is_orphan(folder):
+                _sweep(folder)
                 continue
             with locked(folder) as mine:
                 if not mine:
                     continue
                 sender = transport.http_sender(folder, self._settings, self._counters)
                 sender.resume()
+                if _is_stale(folder):
+                    sender.patience = 0
                 _, complete = self._pump(sender)
-                if not complete:
+                if self._failures or self._refused:
                     return
+                if not complete:  # the process that opens its run has not sent that yet
+                    continue
                 self._counters.add("spools_adopted")
                 remove_spool(folder)
 
@@ -212,6 +237,18 @@ def remove_spool(folder: Path) -> None:
         folder.rmdir()
     except OSError:  # something else is in it; leave that alone
         return
+
+
+def _sweep(folder: Path) -> None:
+    """Take away an empty folder whose sender was killed while it removed the spool."""
+    with suppress(OSError):
+        if not (folder / LOCK).exists() and time.time() - folder.stat().st_mtime > YOUNG_S:
+            folder.rmdir()
+
+
+def _is_stale(folder: Path) -> bool:
+    written = [path.stat().st_mtime for path in folder.glob("*.seg")]
+    return not written or time.time() - max(written) > STALE_S
 
 
 def _is_orphan(folder: Path) -> bool:

@@ -68,6 +68,10 @@ class MemorySink:
     def flush(self) -> None:
         """Nothing waits."""
 
+    def failing(self) -> bool:
+        """Never."""
+        return False
+
     def room(self) -> int:
         """Bytes of blocks that still fit."""
         return max(0, self.capacity)

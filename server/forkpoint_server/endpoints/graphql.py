@@ -25,7 +25,7 @@ from forkpoint_server.errors import BadRequest, LimitExceeded, ServerError
 from forkpoint_server.graphql.context import Context
 from forkpoint_server.graphql.errors import refusal
 from forkpoint_server.graphql.schema import schema
-from forkpoint_server.security.bodies import read_body
+from forkpoint_server.security.bodies import read_packed_body
 
 _BY_POST = (OperationType.QUERY, OperationType.MUTATION)
 
@@ -65,7 +65,7 @@ async def _execute(request: Request) -> ExecutionResult:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise UnsupportedMediaType("send application/json", field="content-type")
     principal = await authenticate(request)
-    body = await read_body(request, limit=limits.graphql_body, idle_s=limits.idle_s)
+    body = await read_packed_body(request, limit=limits.graphql_body, idle_s=limits.idle_s)
     operation = _operation(read_json(body), query_limit=limits.query)
     context = Context(services, principal, peer=peer_of(request).address, is_socket=False)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import orjson
 from forkpoint.capture.spool import Position, Record, RecordType, SpoolReader
+from forkpoint.capture.uplink import locked
 
 PROGRAM = """
 import forkpoint, os, sys, time
@@ -90,6 +92,36 @@ def test_a_host_without_collector_ends_at_once_and_keeps_its_spool(tmp_path: Pat
 
     assert (done.returncode, done.stderr) == (0, "")
     assert len(events(records(tmp_path / "data" / "spool"))) == 2
+
+
+def test_what_was_lost_is_said_in_one_line_at_the_end(tmp_path: Path) -> None:
+    done = run_program(
+        "with forkpoint.run('r'):\n  for n in range(3000): leaf(n)",
+        tmp_path,
+        FORKPOINT_SPOOL=str(tmp_path / "spool"),
+        FORKPOINT_QUEUE_EVENTS="5",
+    )
+
+    found = events(records(tmp_path / "spool"))
+    gaps = [event for event in found if event["event_type"] == "gap"]
+    lost = int(re.fullmatch(r"recording_incomplete events_lost=(\d+)\n", done.stderr)[1])
+    assert lost == sum(gap["count"] for gap in gaps) > 0
+    assert [event["sequence_no"] for event in found] == list(range(len(found)))
+
+
+def test_a_program_that_becomes_another_leaves_what_it_recorded(tmp_path: Path) -> None:
+    done = run_program(
+        "with forkpoint.run('r'):\n  leaf(1)\n  forkpoint.flush()\n"
+        "  os.execv(sys.executable, [sys.executable, '-c', 'print(1)'])",
+        tmp_path,
+        FORKPOINT_SPOOL=str(tmp_path / "spool"),
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    [folder] = (tmp_path / "spool").iterdir()
+    with locked(folder) as free:
+        assert free
+    assert len(events(records(tmp_path / "spool"))) == 2
 
 
 def test_a_forked_child_is_a_writer_of_its_own_in_a_strand_of_its_own(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from forkpoint.capture.collector import HttpCollector
+from forkpoint.capture.counters import Counters
 from forkpoint.capture.spool import SpoolReader
 from forkpoint.capture.transport import Sender
 
@@ -76,7 +77,7 @@ def test_a_recorded_run_is_on_the_server_when_the_process_ends(server: str, tmp_
     run_id = run_program(AGENT, tmp_path, FORKPOINT_URL=server, FORKPOINT_FLUSH_S="20")
 
     run = ask(server, RUN, id=run_id)["run"]
-    assert (run["status"], run["stepCount"], run["head"], run["gapCount"]) == ("OK", 20, "39", 0)
+    assert (run["status"], run["stepCount"], run["head"], run["gapCount"]) == ("OK", 20, "40", 0)
     assert [step["key"] for step in run["steps"]["nodes"]] == [f"r#{n}" for n in range(20)]
     assert run["artifact"] == {
         "state": "CLEAN",
@@ -109,8 +110,8 @@ def test_a_child_s_spool_is_sent_while_it_grows_and_twice_is_once(
         while sender.pump():
             pass
 
-    assert ask(server, RUN, id=run_id)["run"]["head"] == "39"
-    assert sender.counters.read().get("events_duplicate") == 40
+    assert ask(server, RUN, id=run_id)["run"]["head"] == "40"
+    assert sender.counters.read().get("events_duplicate") == 41
 
 
 def test_a_forked_child_joins_the_run_of_its_parent(server: str, tmp_path: Path) -> None:
@@ -129,3 +130,19 @@ print(run.id)
 
     nodes = ask(server, RUN, id=run_id)["run"]["steps"]["nodes"]
     assert sorted(step["key"] for step in nodes) == ["r#0", "r#1", "r/1.fork.0#0"]
+
+
+def test_packed_requests_are_taken_and_stored_once(server: str, tmp_path: Path) -> None:
+    run_id = run_program(AGENT, tmp_path / "data", FORKPOINT_SPOOL=str(tmp_path / "spool"))
+    [folder] = (tmp_path / "spool").iterdir()
+    counters = Counters()
+
+    for packed in (True, False):
+        collector = HttpCollector(server, packed=packed)
+        sending = Sender(SpoolReader(folder), collector, counters=counters, delete=False)
+        while sending.pump():
+            pass
+
+    run = ask(server, RUN, id=run_id)["run"]
+    assert (run["status"], run["head"], run["gapCount"]) == ("OK", "40", 0)
+    assert (counters.read()["events_sent"], counters.read()["events_duplicate"]) == (41, 41)

@@ -197,3 +197,36 @@ def test_isolated_runs_have_other_tokens_for_the_same_value() -> None:
 
     assert first != second
     assert memory.sink.starts[0].redaction_key_id != memory.sink.starts[1].redaction_key_id
+
+
+def test_a_host_that_never_rests_is_written_out_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[int] = []
+
+    class Counting(MemorySink):
+        def flush(self) -> None:
+            written.append(len(self.events))
+
+    monkeypatch.setattr(recording, "POLL_S", 0.0)
+    with recorded(sink=Counting()) as memory:
+        without_thread(memory)
+        with forkpoint.run("r"):
+            for _ in range(5):
+                leaf("x")
+        memory.recorder.drain()
+
+    assert {2, 5, 8} <= set(written)
+
+
+def test_closed_refuses_calls_while_the_disk_refuses_writes() -> None:
+    class Failing(MemorySink):
+        def failing(self) -> bool:
+            return True
+
+    with (
+        recorded(settings(fail="closed"), sink=Failing()),
+        pytest.raises(forkpoint.CaptureError, match="cannot be written"),
+        forkpoint.run("r"),
+    ):
+        raise AssertionError("the run began")

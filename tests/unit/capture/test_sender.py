@@ -110,6 +110,14 @@ def write_run(disk: DiskSpool, *, events: int = 5, first: int = 0) -> None:
     disk.flush()
 
 
+def encode_one(disk: DiskSpool, value: str) -> bytes:
+    """Write a value of one block; its body."""
+    bodies: list[bytes] = []
+    encode(value, lambda _, body: bodies.append(body))
+    disk.block(bodies[0])
+    return bodies[0]
+
+
 def pump_all(sending: Sender) -> None:
     while sending.pump():
         pass
@@ -225,6 +233,50 @@ def test_a_rejected_run_record_is_kept_and_sending_goes_on(tmp_path: Path) -> No
 
     assert len(collector.events) == 1
     assert (tmp_path / "rejected").is_dir()
+
+
+def test_a_run_record_too_large_with_its_blocks_is_sent_after_them(tmp_path: Path) -> None:
+    disk, collector = spool(tmp_path), MemoryCollector()
+    body = encode_one(disk, "the question " * 40)
+    refs = (ArtifactRef(role="attributes", root=digest_text(digest_of(body))),)
+    disk.start(RunStart(run_id=RUN, name="r", started_ns=1, artifacts=refs), [])
+    disk.flush()
+    collector.trouble = [TooLarge("413")]
+
+    pump_all(sender(disk, collector))
+
+    assert len(collector.records) == 1
+    assert list(collector.blocks.values()) == [body]
+
+
+def test_a_run_record_that_is_too_large_by_itself_does_not_stop_the_others(tmp_path: Path) -> None:
+    disk, collector = spool(tmp_path), MemoryCollector()
+    write_run(disk, events=2)
+    collector.trouble = [TooLarge("413")]
+    sending = sender(disk, collector)
+
+    pump_all(sending)
+
+    assert [event["sequence_no"] for event in collector.events] == [0, 1]
+    assert sending.counters.read()["events_rejected"] == 1
+
+
+def test_sending_goes_on_where_rejected_events_cannot_be_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk, collector = spool(tmp_path), MemoryCollector()
+    write_run(disk, events=5)
+    collector.refuse = {1, 3}
+    sending = sender(disk, collector)
+    (tmp_path / "rejected").write_text("no folder")
+
+    pump_all(sending)
+
+    assert [event["sequence_no"] for event in collector.events] == [0, 2, 4]
+    assert sending.counters.read()["rejected_not_kept"] == 2
+    assert [record.message.split()[:2] for record in caplog.records] == [
+        ["events_rejected", "code=CONFLICT"]
+    ]
 
 
 def test_events_of_a_run_that_is_not_open_yet_are_sent_again(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from forkpoint.capture.counters import Counters
-from forkpoint.capture.disk import DiskSpool
+from forkpoint.capture.disk import MEMORY_BYTES, DiskSpool
 from forkpoint.capture.spool import Position, RecordType, SpoolReader, segment_path
 from forkpoint.events.model import RunStart
 
@@ -132,6 +132,54 @@ def test_room_shrinks_with_what_is_written_and_comes_back_with_what_is_sent(tmp_
     disk.flush()
 
     assert disk.room() > 3000 - 5 * 610
+
+
+def test_a_full_spool_has_room_again_as_soon_as_segments_were_sent(tmp_path: Path) -> None:
+    disk = spool(tmp_path, segment_bytes=1000, bound=2000)
+    for _ in range(4):
+        disk.block(b"x" * 600)
+        disk.flush()
+    assert disk.room() == 0
+
+    for number in range(3):
+        segment_path(disk.folder, number).unlink(missing_ok=True)
+
+    assert disk.room() > 600
+
+
+def test_what_other_processes_left_counts_against_the_bound(tmp_path: Path) -> None:
+    left = spool(tmp_path, bound=5000)
+    left.block(b"x" * 3000)
+    left.close()
+    disk = spool(tmp_path, bound=5000)
+    disk.block(b"x" * 500)
+    disk.flush()
+
+    assert 0 < disk.room() < 1500
+
+    segment_path(left.folder, 0).unlink()
+    assert disk.room() > 4000
+
+
+def test_a_disk_that_refuses_writes_leaves_room_in_memory_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = spool(tmp_path, bound=1 << 30)
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, "input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", broken)
+        disk.block(b"x" * 5000)
+        disk.flush()
+        assert disk.failing()
+        assert MEMORY_BYTES - 6000 < disk.room() < MEMORY_BYTES - 5000
+    disk.flush()
+
+    assert not disk.failing()
+    assert disk.room() > MEMORY_BYTES
+    assert bodies(disk.folder) == [b"x" * 5000]
 
 
 def test_a_forked_child_writes_to_a_folder_of_its_own(tmp_path: Path) -> None:
