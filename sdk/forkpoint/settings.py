@@ -65,6 +65,8 @@ class Settings:
     recorded too."""
     draws: bool = field(default=True, metadata={"env": "FORKPOINT_DRAWS"})
     """0: what code draws from clock and chance is not recorded, and nothing is patched for it."""
+    resolvers: tuple[str, ...] = field(default=(), metadata={"env": "FORKPOINT_RESOLVERS"})
+    """Globs of `module:function`, by comma: what policies and edits of a replay may run here."""
     queue_events: int = field(default=10_000, metadata={"env": "FORKPOINT_QUEUE_EVENTS"})
     """Events that may wait in memory; more are counted and lost."""
     queue_bytes: int = field(default=64 * _MiB, metadata={"env": "FORKPOINT_QUEUE_BYTES"})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import time_ns
 from types import MappingProxyType
+from typing import Any
 
 from forkpoint.capture.endings import Ending, failed, step_over
 from forkpoint.capture.items import (
@@ -54,6 +55,8 @@ class Call(Frame):
     """If not None the answer of the call: the body must not run."""
     edited: Mapping[str, object] = UNEDITED
     """Input parts that an edit of the replay put in the place of the caller's."""
+    instead: Callable[..., Any] | None = None
+    """What an edit of the replay runs in the place of the body."""
 
     def __init__(self, run: Run, target: Target, begun: StepBegun, outer: Scope, mark: int) -> None:
         # what `Frame` would set, without another call: one is made for each call of the host

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from forkpoint.bundle.reader import read_bundle
 from forkpoint.capture.guards import Exempt, Guard
+from forkpoint.capture.resolving import finder
 from forkpoint.redact.engine import Redactor
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session
 from forkpoint.replay.spec import ReplaySpec, parse_spec, read_spec
 
 
-def session_of(recording: object, spec: object, *, redactor: Redactor | None) -> Session:
+def session_of(
+    recording: object,
+    spec: object,
+    *,
+    redactor: Redactor | None,
+    resolvers: Sequence[str] = (),
+) -> Session:
     """A session from a recording or a bundle's path, and a spec as value, JSON mapping or bytes.
 
     Raises `ReplayError` and `BundleError`.
@@ -22,9 +30,13 @@ def session_of(recording: object, spec: object, *, redactor: Redactor | None) ->
     asked = _spec(spec)
     if asked.guard is None:
         asked = replace(asked, guard="python")
-    if redactor is None:
-        return Session(loaded, asked)
-    return Session(loaded, asked, redaction_key_id=redactor.key_id, token_of=redactor.token_of)
+    return Session(
+        loaded,
+        asked,
+        redaction_key_id=None if redactor is None else redactor.key_id,
+        token_of=None if redactor is None else redactor.token_of,
+        resolvers=finder(resolvers),
+    )
 
 
 def guard_of(session: Session, collector: str | None) -> Guard:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from msgspec import structs
 
@@ -13,7 +14,7 @@ from forkpoint.capture.items import Deferred, Payload, StepBegun, StepOver, Stre
 from forkpoint.capture.runs import Run
 from forkpoint.capture.snapshots import taken
 from forkpoint.capture.strands import Scope
-from forkpoint.capture.turns import take_turn, take_turn_async
+from forkpoint.capture.turns import stock_sleep, stock_sleep_async, take_turn, take_turn_async
 from forkpoint.capture.writer import Signed
 from forkpoint.events.kinds import Match, Mode
 from forkpoint.events.model import ReplayInfo
@@ -30,14 +31,16 @@ from forkpoint.replay.interception import (
 class ReplayedCall(Call):
     """A call in a run that is answered by a recording."""
 
-    __slots__ = ("_view", "begun", "edited", "served")
+    __slots__ = ("_delay_s", "_view", "begun", "edited", "instead", "served")
 
     def __init__(self, run: Run, target: Target, begun: StepBegun, outer: Scope, mark: int) -> None:
         super().__init__(run, target, begun, outer, mark)
         self.begun = begun
         self.served: Outcome | None = None
         self.edited: Mapping[str, object] = UNEDITED
+        self.instead: Callable[..., Any] | None = None
         self._view: CallView | None = None
+        self._delay_s = 0.0
 
     def decide(self, interceptor: Interceptor) -> None:
         """Sign the call, ask the replay, and record what it decided before anything acts."""
@@ -65,8 +68,13 @@ class ReplayedCall(Call):
         with writer.lock:
             writer.begin_step(self.begun, signed, decision.replay)
         self._view = view
+        if decision.environ:
+            self.run.change_environment(decision.environ)
         if isinstance(decision, Served):
             self.served = decision.outcome
+            self._delay_s = decision.delay_s
+        else:
+            self.instead = decision.instead
 
     def repeat(self, outcome: Outcome, *, streamed: Streamed | None = None) -> None:
         """The call was served: what was recorded is referred to, or written anew."""
@@ -89,6 +97,7 @@ class ReplayedCall(Call):
         interceptor, view = self.run.interceptor, self._view
         if interceptor is not None and view is not None:
             try:
+                self._be_late()
                 take_turn(interceptor, partial(interceptor.arrive, view), view.key)
             except BaseException as stop:
                 self.fail(stop)
@@ -99,6 +108,7 @@ class ReplayedCall(Call):
         interceptor, view = self.run.interceptor, self._view
         if interceptor is not None and view is not None:
             try:
+                await self._be_late_async()
                 await take_turn_async(interceptor, partial(interceptor.arrive, view), view.key)
             except BaseException as stop:
                 self.fail(stop)
@@ -108,12 +118,14 @@ class ReplayedCall(Call):
         """Wait until a served stream may hand over its first chunk."""
         interceptor, view = self.run.interceptor, self._view
         if interceptor is not None and view is not None:
+            self._be_late()
             take_turn(interceptor, partial(interceptor.arrive_open, view), view.key)
 
     async def opening_async(self) -> None:
         """As `opening`, in a task."""
         interceptor, view = self.run.interceptor, self._view
         if interceptor is not None and view is not None:
+            await self._be_late_async()
             await take_turn_async(interceptor, partial(interceptor.arrive_open, view), view.key)
 
     def opened(self) -> None:
@@ -121,6 +133,16 @@ class ReplayedCall(Call):
         super().opened()
         if self.run.interceptor is not None and self._view is not None:
             self.run.interceptor.opened(self._view)
+
+    def _be_late(self) -> None:
+        delay_s, self._delay_s = self._delay_s, 0.0
+        if delay_s:
+            stock_sleep(delay_s)
+
+    async def _be_late_async(self) -> None:
+        delay_s, self._delay_s = self._delay_s, 0.0
+        if delay_s:
+            await stock_sleep_async(delay_s)
 
     def _submit(self, item: StepOver | Deferred) -> None:
         run = self.run

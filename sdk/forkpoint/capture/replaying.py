@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,14 +122,21 @@ class _Loading(Protocol):
     def guard_of(self, session: _Session, collector: str | None) -> Guard: ...
 
     def session_of(
-        self, recording: object, spec: object, *, redactor: Redactor | None
+        self,
+        recording: object,
+        spec: object,
+        *,
+        redactor: Redactor | None,
+        resolvers: Sequence[str],
     ) -> _Session: ...
 
 
 def _made(recording: object, spec: object, *, whole_process: bool = False) -> Replay:
     loading = cast("_Loading", importlib.import_module("forkpoint.capture.loading"))
     recorder = process.recorder()
-    session = loading.session_of(recording, spec, redactor=recorder.redactor)
+    session = loading.session_of(
+        recording, spec, redactor=recorder.redactor, resolvers=process.settings().resolvers
+    )
     report = session.spec.report
     url = recorder.settings.url if recorder.uplink is not None else None
     return Replay(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -87,6 +88,7 @@ class Run:
         self._lost_lock = threading.Lock()
         self._forks = 0
         self._sleeps: Counter[str] = Counter()
+        self._environ_before: dict[str, str | None] = {}
 
     def set_output(self, value: object) -> None:
         """Record what the run came to; the last call counts."""
@@ -148,6 +150,8 @@ class Run:
         if self.over:
             return
         self.over = True
+        for name, value in self._environ_before.items():
+            _set_variable(name, value)
         status = status_of(error)
         failed = error is not None and status is RunStatus.ERROR
         closing = taken(self.attributes) if self.attributes else None
@@ -202,6 +206,12 @@ class Run:
             )
         )
 
+    def change_environment(self, variables: Mapping[str, str | None]) -> None:
+        """Set environment variables until the run is over, as an edit of its replay asks for."""
+        for name, value in variables.items():
+            self._environ_before.setdefault(name, os.environ.get(name))
+            _set_variable(name, value)
+
     def count_sleep(self, scope: str) -> int:
         """The number of a sleep that begins in a scope: 0, 1, 2, ..."""
         self._sleeps[scope] += 1
@@ -234,6 +244,13 @@ class Run:
         if self._report is not None:
             self._report.write_bytes(orjson.dumps(self.result.report))
         self.recorder.drain()
+
+
+def _set_variable(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 class RunContext:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
@@ -15,8 +16,8 @@ from time import monotonic
 from forkpoint.capture.strands import running_loop
 from forkpoint.replay.interception import Interceptor
 
-stock_wait = asyncio.wait
-"""As it was before anything was patched."""
+stock_wait, stock_sleep, stock_sleep_async = asyncio.wait, time.sleep, asyncio.sleep
+"""As they were before anything was patched."""
 
 
 Arrive = Callable[[Callable[[], None]], bool]

@@ -91,7 +91,7 @@ def _function(wrapped: Wrapped) -> Callable[..., Any]:
         args, kwargs = wrapped.edited(call, args, kwargs)
         token = current.set(call)
         try:
-            result = function(*args, **kwargs)
+            result = (call.instead or function)(*args, **kwargs)
         except BaseException as error:
             call.fail(error)
             raise
@@ -119,7 +119,7 @@ def _coroutine(wrapped: Wrapped) -> Callable[..., Any]:
         args, kwargs = wrapped.edited(call, args, kwargs)
         token = current.set(call)
         try:
-            result = await function(*args, **kwargs)
+            result = await _awaited(call.instead or function, args, kwargs)
         except BaseException as error:
             call.fail(error)
             raise
@@ -144,7 +144,7 @@ def _generator(wrapped: Wrapped) -> Callable[..., Any]:
         if call.served is not None:
             return streams.served(call.served, call)
         args, kwargs = wrapped.edited(call, args, kwargs)
-        return streams.recorded(function(*args, **kwargs), call)
+        return streams.recorded((call.instead or function)(*args, **kwargs), call)
 
     return call_generator
 
@@ -163,9 +163,15 @@ def _async_generator(wrapped: Wrapped) -> Callable[..., Any]:
         if call.served is not None:
             return streams.served_async(call.served, call)
         args, kwargs = wrapped.edited(call, args, kwargs)
-        return streams.recorded_async(function(*args, **kwargs), call)
+        return streams.recorded_async((call.instead or function)(*args, **kwargs), call)
 
     return call_async_generator
+
+
+async def _awaited(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The result of a function that an edit may have put in place, of either colour."""
+    result = function(*args, **kwargs)
+    return await result if inspect.isawaitable(result) else result
 
 
 def _kept(call: Call, result: Any) -> Any:

@@ -65,10 +65,14 @@ class Answers:
         )
 
     def edited(self, place: int, edit: Edit) -> Outcome:
-        """The answer an `output` or `fail` edit puts in place of a step's own."""
+        """The answer an `output`, `fail` or `drop` edit puts in place of a step's own."""
         if edit.kind == "fail":
             error = failure(edit.value, self._recording.started[place].codec)
             return Outcome(error=error, status="error")
+        if edit.kind == "drop":
+            ended = self._recording.ended[place]
+            streamed = ended is not None and ended.chunks is not None
+            return Outcome(output=[] if streamed else None)
         if edit.patch is msgspec.UNSET:
             return Outcome(output=edit.value, ended=self._numbers(place))
         ended = self._recording.ended[place]

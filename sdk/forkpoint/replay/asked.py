@@ -136,6 +136,11 @@ class Reader:
             self._patched.add(call.key)
         return changed
 
+    @property
+    def reached(self) -> bool:
+        """Whether the run has come to the cut."""
+        return self._reached
+
     def is_past(self, place: int) -> bool:
         """Whether a recorded step lies before the cut."""
         return self._past is not None and bool(self._past[place])

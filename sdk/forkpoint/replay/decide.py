@@ -12,7 +12,7 @@ from forkpoint.events.kinds import Match, Mode
 from forkpoint.replay.answers import readable
 from forkpoint.replay.asked import Asked, Masking, Reader
 from forkpoint.replay.cut import Cut
-from forkpoint.replay.edits import Edit
+from forkpoint.replay.edits import Edit, Numbered
 from forkpoint.replay.effects import WRITES
 from forkpoint.replay.explain import divergence_of, with_changes
 from forkpoint.replay.findings import Findings
@@ -21,6 +21,7 @@ from forkpoint.replay.interception import CallView, Outcome
 from forkpoint.replay.lend import Lender
 from forkpoint.replay.licence import Licence
 from forkpoint.replay.match import Matcher
+from forkpoint.replay.policy import Fault, Simulate
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.simulate import error_value, payload
 from forkpoint.replay.spec import ReplaySpec
@@ -44,6 +45,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Of an `edited` answer."""
     deviation: str | None = None
     taint: str | None = None
+    delay_s: float = 0
+    resolver: str | None = None
+    """Function of the host that gives the outcome, or runs in the place of the body."""
 
 
 class Decider:
@@ -78,9 +82,20 @@ class Decider:
     def decide(self, call: CallView) -> Answer:
         """The answer of a call; `ReplayError` with a divergence or stop code when there is none."""
         asked = self.reader.read(call)
+        answer = self._decided(asked)
+        delay = self.reader.edits.delays.get(-1 if asked.paired is None else asked.paired)
+        if delay is None:
+            return answer
+        self.interventions += 1
+        return msgspec.structs.replace(answer, delay_s=answer.delay_s + delay)
+
+    def _decided(self, asked: Asked) -> Answer:
         paired = asked.paired
         if paired is not None and paired in self.reader.edits.answers:
             return self._edited(asked, paired)
+        body = None if asked.before else self.reader.edits.bodies.get(asked.kind)
+        if body is not None:
+            return self._replaced(asked, body)
         if asked.treatment.transparent:
             return self._entered(asked)
         if asked.edits:
@@ -102,6 +117,22 @@ class Decider:
             edit=number,
             change=edit,
             taint="simulated",
+        )
+
+    def _replaced(self, asked: Asked, body: Numbered) -> Answer:
+        """Another function runs in the place of this one."""
+        number, edit = body
+        if asked.call.codec is not None:
+            raise _stop("simulator_failed", "only functions that are decorated can be replaced")
+        self._move_past(asked)
+        if asked.paired is not None:
+            self.matcher.elide(asked.paired)
+        self.interventions += 1
+        return msgspec.structs.replace(
+            _answer(
+                asked, "live", Mode.SIMULATED, place=asked.paired, edit=number, taint="simulated"
+            ),
+            resolver=str(edit.value),
         )
 
     def _entered(self, asked: Asked) -> Answer:
@@ -201,10 +232,16 @@ class Decider:
         if asked.treatment.simulate is None:
             return None
         call = asked.call
-        inputs = {**{part: call.value(part) for part in call.parts}, **asked.changed}
-        made = payload(asked.treatment.simulate, inputs, codec=call.codec)
+        late = _latency_alone(asked.treatment.simulate)
+        if late is not None and asked.found.place is not None:
+            self.interventions += 1
+            return msgspec.structs.replace(self._serve(asked, Mode.SIMULATED), delay_s=late)
+        made = payload(asked.treatment.simulate, inputs_of(asked), codec=call.codec)
         if made.error is not None:
-            return self._given(asked, Outcome(error=made.error, status="error"))
+            outcome = Outcome(error=made.error, status="error")
+            return msgspec.structs.replace(self._given(asked, outcome), delay_s=made.delay_s)
+        if made.resolver is not None:
+            return msgspec.structs.replace(self._given(asked, None), resolver=made.resolver)
         return self._given(asked, Outcome(output=made.output))
 
     def _error_result(self, asked: Asked) -> Answer:
@@ -212,7 +249,7 @@ class Decider:
         error = error_value("LookupError", message)
         return self._given(asked, Outcome(error=error, status="error"))
 
-    def _given(self, asked: Asked, outcome: Outcome) -> Answer:
+    def _given(self, asked: Asked, outcome: Outcome | None) -> Answer:
         self._move_past(asked)
         if asked.paired is not None:
             self.matcher.elide(asked.paired)
@@ -268,6 +305,19 @@ class Decider:
             return
         if asked.before or self._policy.on_divergence == "halt":
             raise ReplayError(divergence.message, code=divergence.reason)
+
+
+def inputs_of(asked: Asked) -> dict[str, object]:
+    """The input parts of a call by name, edits made."""
+    call = asked.call
+    return {**{part: call.value(part) for part in call.parts}, **asked.changed}
+
+
+def _latency_alone(simulate: Simulate) -> float | None:
+    fault = simulate.fault
+    if not isinstance(fault, Fault) or fault.error is not None or fault.timeout_s is not None:
+        return None
+    return fault.latency_s
 
 
 def _answer(

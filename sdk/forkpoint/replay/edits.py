@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import combinations
 from typing import Literal, cast
 
@@ -13,12 +14,31 @@ from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind
 from forkpoint.replay.cut import Cut
 from forkpoint.replay.pointers import OPERATIONS, Tokens, apply_patch, tokens_of
-from forkpoint.replay.recording import Recording
+from forkpoint.replay.recording import Recording, StepType
 
-EditKind = Literal["output", "fail", "input", "prompt", "params", "model", "tools"]
-_ANSWERS = frozenset({"output", "fail"})
+EditKind = Literal[
+    "output",
+    "fail",
+    "drop",
+    "latency",
+    "input",
+    "insert",
+    "prompt",
+    "params",
+    "model",
+    "tools",
+    "env",
+    "clock",
+    "impl",
+]
+_ANSWERS = frozenset({"output", "fail", "drop"})
+HOST_ONLY = frozenset({"drop", "insert", "env", "clock", "impl"})
+"""Edits that need the agent's code to run."""
 _HELD = frozenset({"prompt", "params", "model", "tools"})
 """Hold from the cut on, for model calls; the others change one step."""
+_OF_HOST = frozenset({"env", "clock", "impl"})
+"""Hold from the cut on, for the whole process."""
+LATENCY_LIMIT_S = 600
 
 
 class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -27,6 +47,10 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     `output`: the answer. `fail`: an HTTP status, a message or an error value. `model`: its id.
     `params`: members to set. `prompt`: the system text, or `{"system": ..., "messages": ...}`.
     `tools`: the list. `input`: parts by name. Patches of `prompt` and `input` begin with the part.
+    `drop`: the call does nothing and returns nothing. `latency`: seconds its answer takes longer.
+    `insert`: `{"part", "at", "items"}` into a list of the input, by default at its end.
+    From the cut on: `env`: environment variables by name, null to unset; `clock`: seconds to add,
+    or what the time is then (ISO 8601); `impl`: `module:function` that runs in the tool's place.
     """
 
     kind: EditKind
@@ -49,13 +73,23 @@ class EditPlan:
 
     def __init__(self, edits: Sequence[Edit], recording: Recording, cut: Cut | None) -> None:
         self.answers: dict[int, Numbered] = {}
+        self.delays: dict[int, float] = {}
+        """Seconds by step."""
+        self.environ: dict[str, str | None] = {}
+        self.clock: Numbered | None = None
+        self.bodies: dict[StepType, Numbered] = {}
+        """What runs in the place of a tool."""
         self._inputs: dict[int, list[Numbered]] = {}
         self._held: list[Numbered] = []
         claims: list[tuple[int, int | None, Tokens]] = []
         for number, edit in enumerate(edits):
             place = _place(edit, recording, cut)
             held = edit.kind in _HELD and edit.key is None
-            self._file((number, edit), place, held=held)
+            if edit.kind in _OF_HOST:
+                self._file_of_host((number, edit), recording.types[place])
+            else:
+                self._file((number, edit), place, held=held)
+            held = held or edit.kind in _OF_HOST
             target = None if held else place
             claims += [(number, target, pointer) for pointer in _pointers(edit)]
         _refuse_conflicts(claims)
@@ -63,15 +97,26 @@ class EditPlan:
     @property
     def places(self) -> set[int]:
         """Steps that are edited themselves."""
-        return {*self.answers, *self._inputs}
+        return {*self.answers, *self._inputs, *self.delays}
 
     def _file(self, numbered: Numbered, place: int, *, held: bool) -> None:
         if held:
             self._held.append(numbered)
         elif numbered[1].kind in _ANSWERS:
             self.answers[place] = numbered
+        elif numbered[1].kind == "latency":
+            self.delays[place] = float(cast("float", numbered[1].value))
         else:
             self._inputs.setdefault(place, []).append(numbered)
+
+    def _file_of_host(self, numbered: Numbered, kind: StepType) -> None:
+        edit = numbered[1]
+        if edit.kind == "env":
+            self.environ |= cast("dict[str, str | None]", edit.value)
+        elif edit.kind == "clock":
+            self.clock = numbered
+        else:
+            self.bodies[kind] = numbered
 
     def of_input(self, place: int | None, kind: Kind, *, after_cut: bool) -> list[Numbered]:
         """Edits of the input of a call paired with a step."""
@@ -88,7 +133,7 @@ def read_edits(value: object) -> tuple[Edit, ...]:
         raise _invalid(str(error)) from None
     for edit in edits:
         given = (edit.value is not msgspec.UNSET) + (edit.patch is not msgspec.UNSET)
-        if given != 1 or (edit.kind in {"fail", "model"} and edit.patch is not msgspec.UNSET):
+        if given != 1 or (edit.kind in _NO_PATCH and edit.patch is not msgspec.UNSET):
             raise _invalid(f"`{edit.kind}` takes a value or, where it can, a patch; not both")
         _check_value(edit)
         for operation in () if edit.patch is msgspec.UNSET else edit.patch:
@@ -180,7 +225,20 @@ def _input(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[str
     return {part: value for part, value in after.items() if value is not before.get(part)}
 
 
+def _insert(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[str, object]:
+    value = cast("dict[str, object]", edit.value)
+    part = str(value.get("part", "messages"))
+    old = parts.get(part, changed)
+    if not isinstance(old, list):
+        raise _invalid(f"`insert` needs a list, and `{part}` of the call is none")
+    listed = cast("list[object]", old)
+    at = value.get("at")
+    place = len(listed) if at is None else cast("int", at)
+    return {part: [*listed[:place], *cast("list[object]", value["items"]), *listed[place:]]}
+
+
 _CHANGES = {
+    "insert": _insert,
     "model": _model,
     "params": _params,
     "tools": _tools,
@@ -207,6 +265,8 @@ def _place(edit: Edit, recording: Recording, cut: Cut | None) -> int:
 def _pointers(edit: Edit) -> list[Tokens]:
     """What an edit changes, as pointers into `{output, model, params, ...}`."""
     front: Tokens = ("output",) if edit.kind in _ANSWERS else (edit.kind,)
+    if edit.kind == "insert":
+        return [(str(cast("dict[str, object]", edit.value).get("part", "messages")),)]
     if edit.kind in {"prompt", "input"}:
         front = ()
     if edit.patch is not msgspec.UNSET:
@@ -214,7 +274,7 @@ def _pointers(edit: Edit) -> list[Tokens]:
         return [(*front, *tokens_of(str(path))) for path in paths]
     if edit.kind == "prompt" and isinstance(edit.value, str):
         return [("system",)]
-    if edit.kind in {"prompt", "input", "params"}:
+    if edit.kind in {"prompt", "input", "params", "env"}:
         return [(*front, name) for name in cast("dict[str, object]", edit.value)]
     return [front]
 
@@ -229,19 +289,60 @@ def _refuse_conflicts(claims: Sequence[tuple[int, int | None, Tokens]]) -> None:
             )
 
 
+_WANTED: dict[str, tuple[type, ...]] = {
+    "fail": (int, str, dict),
+    "model": (str, dict),
+    "params": (dict,),
+    "prompt": (str, dict),
+    "tools": (list,),
+    "input": (dict,),
+    "latency": (int, float),
+    "insert": (dict,),
+    "env": (dict,),
+    "clock": (int, float, str),
+    "impl": (str,),
+}
+_NO_PATCH = frozenset({"fail", "model", "drop", "latency", "insert", "env", "clock", "impl"})
+
+
 def _check_value(edit: Edit) -> None:
-    if edit.value is msgspec.UNSET:
+    value = edit.value
+    if value is msgspec.UNSET:
         return
-    wanted: dict[str, tuple[type, ...]] = {
-        "fail": (int, str, dict),
-        "model": (str, dict),
-        "params": (dict,),
-        "prompt": (str, dict),
-        "tools": (list,),
-        "input": (dict,),
-    }
-    if not isinstance(edit.value, wanted.get(edit.kind, (object,))):
-        raise _invalid(f"the value of `{edit.kind}` has the wrong type")
+    wanted = _WANTED.get(edit.kind, (object,))
+    number = isinstance(value, bool) and edit.kind in {"latency", "clock"}
+    if not isinstance(value, wanted) or number or not _fits(edit.kind, value):
+        raise _invalid(f"the value of `{edit.kind}` is none it can take")
+
+
+def _fits(kind: EditKind, value: object) -> bool:
+    """Whether a value of the right type says what its kind needs."""
+    if kind == "latency":
+        return 0 <= cast("float", value) <= LATENCY_LIMIT_S
+    if kind == "impl":
+        return str(value).count(":") == 1
+    if kind == "clock" and isinstance(value, str):
+        return moment_ns(value) is not None
+    if kind == "env":
+        return all(
+            one is None or isinstance(one, str) for one in cast("dict[str, object]", value).values()
+        )
+    if kind == "insert":
+        given = cast("dict[str, object]", value)
+        at = given.get("at", 0)
+        return isinstance(given.get("items"), list) and isinstance(at, int)
+    return True
+
+
+def moment_ns(text: str) -> int | None:
+    """A moment in ISO 8601 as Unix nanoseconds, UTC if it names no zone; None if it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
 
 
 def _check_operation(operation: Mapping[str, object]) -> None:

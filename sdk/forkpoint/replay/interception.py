@@ -99,6 +99,10 @@ class Served:
 
     outcome: Outcome
     replay: ReplayInfo
+    delay_s: float = 0
+    """How long the answer takes longer than it would."""
+    environ: Mapping[str, str | None] | None = None
+    """Environment variables to set from now on, None to unset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,10 @@ class Live:
     """The real call runs (policy said live, or its boundary is transparent)."""
 
     replay: ReplayInfo
+    instead: Callable[..., object] | None = None
+    """What runs in the place of its body."""
+    environ: Mapping[str, str | None] | None = None
+    """As of a served call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

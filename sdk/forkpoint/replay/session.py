@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import NoReturn
 
 from forkpoint.content.blocks import Value, digest_text
 from forkpoint.content.encode import encode
-from forkpoint.content.errors import ContentError
 from forkpoint.content.store import MemoryBlocks
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Mode
@@ -22,13 +22,14 @@ from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.draws import Watch
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.gate import Gate, Wake
+from forkpoint.replay.handing import handed
+from forkpoint.replay.hostedits import HostEdits
 from forkpoint.replay.identity import opening, sleeping
 from forkpoint.replay.index import build
 from forkpoint.replay.interception import (
     CallView,
     Diverged,
     Live,
-    Outcome,
     ReplayResult,
     Served,
 )
@@ -36,6 +37,7 @@ from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.points import Points
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.report import Ending, conclude
+from forkpoint.replay.resolvers import FindResolver, no_resolver
 from forkpoint.replay.spec import ReplaySpec
 from forkpoint.replay.taint import Taints
 from forkpoint.replay.tokens import TokenOf
@@ -49,6 +51,8 @@ class Session:
     `ReplayError` `cut_invalid`, `edit_conflict` or `edit_invalid`.
     """
 
+    _went_live = False
+
     def __init__(
         self,
         recording: Recording,
@@ -57,6 +61,7 @@ class Session:
         now: Callable[[], int] = time.time_ns,
         redaction_key_id: str | None = None,
         token_of: TokenOf | None = None,
+        resolvers: FindResolver = no_resolver,
     ) -> None:
         index = build(recording)
         self.blocks = MemoryBlocks()
@@ -68,6 +73,8 @@ class Session:
         masking = Masking(recording.start.redaction_key_id, redaction_key_id, token_of)
         self._decider = Decider(recording, index, spec, self.cut, now=now, masking=masking)
         self._note_where_it_starts()
+        self._resolvers = resolvers
+        self._of_host = HostEdits(self._decider, recording, self.cut)
         self._lock = threading.Lock()
         self._stop: ReplayError | None = None
         self._stopped_at: str | None = None
@@ -83,7 +90,6 @@ class Session:
         self._gaps: set[str] = set()
         self._live: set[str] = set()
         """Keys of calls that run live now."""
-        self._went_live = False
         self._origin = self._made_origin()
 
     @property
@@ -126,13 +132,12 @@ class Session:
                 answer = self._decider.decide(call)
             except ReplayError as error:
                 self._halt(error, call.key)
-            replay = self._replay_info(call, answer)
             wake = self._queue(call, answer)
+            environ = self._of_host.take_environ()
         if wake is not None:
             wake()
-        if answer.action == "live":
-            return Live(replay=replay)
-        return Served(outcome=self._outcome(answer, call.key), replay=replay)
+        decision = self._handed(answer, call)
+        return replace(decision, environ=environ) if environ else decision
 
     def arrive(self, call: CallView, wake: Wake) -> bool:
         """Whether a served answer may be handed over now, in the recorded order of completion.
@@ -181,7 +186,10 @@ class Session:
         with self._lock:
             decider = self._decider
             recorded, free = decider.matcher.recorded(scope), decider.interventions > 0
-            return self._watch.draw(recorded, source, make, free=free)
+            value = self._watch.draw(recorded, source, make, free=free)
+            if source == "time" and isinstance(value, int):
+                value += self._of_host.shift_ns()
+            return value
 
     def arrive_asleep(self, scope: str, number: int, wake: Wake) -> bool:
         """Whether the n-th sleep of a scope may be over."""
@@ -299,22 +307,19 @@ class Session:
             message = "an answer was handed over before its turn, so the order is not proven"
             findings.diverge(Divergence(reason="order_unproven", key=key, message=message))
 
-    def _outcome(self, answer: Answer, key: str) -> Outcome:
-        if answer.outcome is not None:
-            return answer.outcome
-        place = answer.place
-        if place is None:
-            return Outcome()
+    def _handed(self, answer: Answer, call: CallView) -> Served | Live:
+        """What a decision means for the recorder; reads blocks, outside the lock."""
         try:
-            if answer.change is not None:
-                return self._answers.edited(place, answer.change)
-            return self._answers.recorded(place)
-        except ContentError as error:
-            with self._lock:
-                self._halt(ReplayError(error.message, code="integrity_failed"), key)
+            return handed(
+                self._answers,
+                answer,
+                call,
+                replay=self._replay_info(call, answer),
+                find=self._resolvers,
+            )
         except ReplayError as error:
             with self._lock:
-                self._halt(error, key)
+                self._halt(error, call.key)
 
     def _replay_info(self, call: CallView, answer: Answer) -> ReplayInfo:
         return ReplayInfo(

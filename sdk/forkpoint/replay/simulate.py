@@ -12,6 +12,8 @@ from forkpoint.errors import ReplayError
 from forkpoint.replay.pointers import PointerError, tokens_of, value_at
 from forkpoint.replay.policy import Case, Fault, Simulate
 
+MODEL = "model:"
+"""Before the id of a model that answers, as a resolver's name."""
 FROM = "$from"
 """`{"$from": "/args/query"}` in a template stands for that value of the call's input."""
 _LIBRARIES = frozenset({"openai", "anthropic"})
@@ -32,6 +34,10 @@ class Payload(msgspec.Struct, frozen=True):
 
     output: object = None
     error: Mapping[str, object] | None = None
+    delay_s: float = 0
+    """How long it takes to come."""
+    resolver: str | None = None
+    """The function of the host that gives the output."""
 
 
 def payload(simulate: Simulate, inputs: Mapping[str, object], *, codec: str | None) -> Payload:
@@ -43,8 +49,12 @@ def payload(simulate: Simulate, inputs: Mapping[str, object], *, codec: str | No
     if isinstance(simulate.cases, tuple):
         return Payload(_chosen(simulate.cases, inputs))
     if isinstance(simulate.fault, Fault):
-        return Payload(error=_fault(simulate.fault, codec))
-    raise _failed("this engine simulates with static, template, cases or fault")
+        fault = simulate.fault
+        delay = fault.latency_s or fault.timeout_s or 0
+        return Payload(error=_fault(fault, codec), delay_s=delay)
+    if isinstance(simulate.function, str):
+        return Payload(resolver=simulate.function)
+    return Payload(resolver=f"{MODEL}{simulate.model}")
 
 
 def http_failure(status: int, codec: str | None) -> dict[str, object]:
