@@ -21,6 +21,7 @@ from pathlib import PurePath
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
+from forkpoint.capture.egress import may_connect, may_look_up
 from forkpoint.capture.uvloops import watch_uvloop
 from forkpoint.replay.interception import Breach
 
@@ -31,6 +32,7 @@ _NETWORK = frozenset(
 _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"})
 _NATIVE = frozenset({"ctypes.dlsym", "ctypes.dlsym/handle"})
 _WATCHED = _NETWORK | _PROGRAMS | _NATIVE
+_NO_PROXY = ("NO_PROXY", "no_proxy")
 _PROBE_SECONDS = 5
 
 
@@ -77,6 +79,8 @@ class Guard:
         self._exempt = exempt
         self._names: dict[str, set[str]] = {}
         """Address -> the names it was looked up by."""
+        self._resolved: dict[str, frozenset[str]] = {}
+        """Name -> its addresses, as first told: a name is resolved once."""
 
     def refuse(self, event: str, args: tuple[Any, ...]) -> None:
         """Raise `Breach` for an event that may not happen; called by the audit hook."""
@@ -93,10 +97,12 @@ class Guard:
             host, port = target
             self._breach("guard_network", f"reach {host}" + (f":{port}" if port else ""))
 
-    def learn(self, name: str, addresses: Sequence[str]) -> None:
-        """A lookup that was let through gave these addresses."""
-        for address in addresses:
+    def learn(self, name: str, addresses: Sequence[str]) -> frozenset[str]:
+        """A lookup that was let through gave these addresses; those that may be used."""
+        known = self._resolved.setdefault(name, frozenset(addresses))
+        for address in known:
             self._names.setdefault(address, set()).add(name)
+        return known
 
     def _may_reach(self, host: str, port: int | None) -> bool:
         names = {host, *self._names.get(host, ())}
@@ -104,7 +110,9 @@ class Guard:
         if collector is not None and port in (None, collector[1]) and collector[0] in names:
             return True
         allowed = self._replay.live_hosts()
-        return any(fnmatch.fnmatchcase(name, glob) for name in names for glob in allowed)
+        if not _is_address(host) and port is None:
+            return may_look_up(host, allowed)
+        return may_connect(host, port, names, allowed)
 
     def _breach(self, code: str, what: str) -> None:
         self._replay.breach(code)
@@ -117,6 +125,8 @@ class _Place:
     def __init__(self) -> None:
         self.guard: Guard | None = None
         self.hooked = False
+        self.proxies: dict[str, str | None] = {}
+        """What the environment said of proxies before: live calls use none."""
         self.lock = threading.Lock()
         self.inside = threading.local()
 
@@ -146,13 +156,21 @@ def raise_guard(guard: Guard) -> None:
             _place.hooked = True
             watch_uvloop(_audit)
         _place.guard = guard
+        for name in _NO_PROXY:
+            _place.proxies[name] = os.environ.get(name)
+            os.environ[name] = "*"
 
 
 def lower_guard(guard: Guard) -> None:
     """Take a guard down; nothing happens if it is not the one that is up."""
     with _place.lock:
-        if _place.guard is guard:
-            _place.guard = None
+        if _place.guard is not guard:
+            return
+        _place.guard = None
+        for name, before in _place.proxies.items():
+            os.environ.pop(name, None)
+            if before is not None:
+                os.environ[name] = before
 
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:
@@ -172,9 +190,10 @@ def _learning(lookup: Callable[..., Any]) -> Callable[..., Any]:
     def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
         found = lookup(host, *args, **kwargs)
         guard = _place.guard
-        if guard is not None and host is not None:
-            guard.learn(_text(host), [str(row[4][0]) for row in found])
-        return found
+        if guard is None or host is None:
+            return found
+        known = guard.learn(_text(host), [str(row[4][0]) for row in found])
+        return [row for row in found if str(row[4][0]) in known]
 
     return getaddrinfo
 

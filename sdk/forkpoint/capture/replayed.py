@@ -18,6 +18,7 @@ from forkpoint.capture.turns import stock_sleep, stock_sleep_async, take_turn, t
 from forkpoint.capture.writer import Signed
 from forkpoint.events.kinds import Match, Mode
 from forkpoint.events.model import ReplayInfo
+from forkpoint.redact.tokens import find_tokens
 from forkpoint.replay.interception import (
     Breach,
     CallView,
@@ -184,6 +185,7 @@ class ReplayedCall(Call):
             delta=signed.delta,
             value=partial(_value, self.run, begun.parts),
             intent=self.target.intent,
+            masked=partial(_masked, begun.parts),
         )
         return view, signed
 
@@ -194,3 +196,11 @@ def _value(run: Run, payloads: Mapping[str, Payload], part: str) -> object:
         raise KeyError(part)
     with run.writer.lock:
         return run.writer.payloads.redacted(payload)
+
+
+def _masked(payloads: Mapping[str, Payload]) -> bool:
+    """Whether a snapshot of the real arguments holds a token."""
+    snapshots = [one for one in payloads.values() if isinstance(one, bytes) and b"rx1_" in one]
+    return any(
+        next(find_tokens(one.decode("utf-8", "replace")), None) is not None for one in snapshots
+    )

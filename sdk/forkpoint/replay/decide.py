@@ -188,7 +188,8 @@ class Decider:
         self._move_past(asked)
         self.matcher.enter(asked.call.key, asked.paired)
         self.interventions += 1
-        return _answer(asked, "live", Mode.LIVE, place=asked.paired, taint="live")
+        taint = "redacted_input" if asked.call.masked() else "live"
+        return _answer(asked, "live", Mode.LIVE, place=asked.paired, taint=taint)
 
     def _with_edited_input(self, asked: Asked) -> Answer:
         """An edited input: a recorded answer to it, else what mode and ladder say."""

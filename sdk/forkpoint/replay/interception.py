@@ -37,6 +37,11 @@ class Breach(BaseException):
         self.guard = guard
 
 
+def never() -> bool:
+    """The answer of a call that cannot be masked."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallView:
     """A call that is about to happen, redacted: all an interceptor may know of it."""
@@ -61,6 +66,8 @@ class CallView:
     """The redacted value of a part, decoded when asked for; KeyError for a part it has not."""
     intent: tuple[str, ...] = ()
     """Arguments a tool declares as its intent: two calls equal in them do the same thing."""
+    masked: Callable[[], bool] = never
+    """Whether the real arguments hold redaction tokens: they came out of a recording."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

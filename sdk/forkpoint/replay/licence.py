@@ -12,6 +12,9 @@ from forkpoint.replay.rules import Treatment
 from forkpoint.replay.spec import ReplaySpec
 from forkpoint.replay.spend import Purse
 
+_ACTING = frozenset({Kind.TOOL, Kind.CUSTOM})
+"""Kinds that act on their arguments: a token in the place of a value would be acted on."""
+
 
 class Licence:
     """Grants live calls of one replay and keeps count."""
@@ -26,7 +29,7 @@ class Licence:
 
     def refusal(self, asked: Asked) -> str | None:
         """The stop code that forbids this call; None if it may be made."""
-        if asked.changed:
+        if asked.changed or (asked.kind[0] in _ACTING and asked.call.masked()):
             return "live_refused"
         for purse in self._purses(asked.treatment):
             code = purse.exhausted(asked.call.kind)
