@@ -70,7 +70,8 @@ class Intake:
     async def finish(self) -> None:
         """Let all runs be quiet for an hour, and do what is due then."""
         self.later_ns = _LATER_NS
-        await self.work()
+        for _ in range(2):  # the end, and clearing up after it
+            await self.work()
         self.later_ns = 0
 
     def run(self, trace: Trace) -> Any:

@@ -79,6 +79,13 @@ class Asked:
         }
 
 
+DERIVED = (
+    "the call keys of this run were derived from a trace, so running code cannot be proved to"
+    " repeat its calls; fork it with allow_shift"
+)
+"""Why no code is replayed exactly against a run that our own recorder did not make."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """The answer of a dry run. `plan` is None when what was asked cannot even be read."""
@@ -100,9 +107,12 @@ async def plan_replay(raw: Driver, project_id: int, asked: Asked) -> Planned:
     if outlined.refused is not None:
         refusals.append(_refusal(outlined.refused))
     plan = await asyncio.to_thread(_planned, outlined, asked, refusals)
-    choices = [Choice(executor=each, refusal=_unfit(each, asked)) for each in Executor]
+    derived = outlined.recording.start.identity == "derived"
+    choices = [
+        Choice(executor=each, refusal=_unfit(each, asked, derived=derived)) for each in Executor
+    ]
     executor = asked.executor or _best(asked)
-    unfit = _unfit(executor, asked)
+    unfit = _unfit(executor, asked, derived=derived)
     if unfit is not None:
         refusals.append(_misfit(executor, asked, unfit))
     waits = None
@@ -140,10 +150,12 @@ def _best(asked: Asked) -> Executor:
     return Executor.GRAPH if asked.is_fork else Executor.VERIFY
 
 
-def _unfit(executor: Executor, asked: Asked) -> str | None:
-    """Why an executor cannot do this; None if it can."""
+def _unfit(executor: Executor, asked: Asked, *, derived: bool) -> str | None:
+    """Why an executor cannot do this; None if it can. `derived`: call keys were not recorded."""
     if executor is Executor.HOST:
-        return None if asked.entrypoint else "name the entry point of a runner"
+        if asked.entrypoint is None:
+            return "name the entry point of a runner"
+        return DERIVED if derived and not asked.is_fork else None
     if executor not in WORKER_EXECUTORS:
         return "no worker does this here"
     if executor is Executor.VERIFY and asked.is_fork:
@@ -154,6 +166,8 @@ def _unfit(executor: Executor, asked: Asked) -> str | None:
 def _misfit(executor: Executor, asked: Asked, why: str) -> Refusal:
     if executor is Executor.HOST and asked.entrypoint is None:
         return Refusal(code="entrypoint_missing", message=why, field="entrypoint")
+    if why == DERIVED:
+        return Refusal(code="recording_incomplete", message=why, field="runId")
     return Refusal(code="executor_unfit", message=f"{executor}: {why}", field="executor")
 
 

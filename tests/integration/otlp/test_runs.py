@@ -253,6 +253,27 @@ async def test_a_log_record_before_its_span_brings_the_content(intake: Intake):
     assert values["r#0"]["output"][0]["parts"] == [{"type": "text", "text": "ho"}]
 
 
+async def test_a_log_record_after_the_end_completes_the_step_all_the_same(intake: Intake):
+    trace = Trace()
+    span = trace.span("chat", attributes={"gen_ai.operation.name": "chat"})
+    await intake.send(trace)
+    intake.later_ns = 60 * 10**9
+    await intake.work()
+    intake.later_ns = 0
+    assert intake.run(trace)["finished"]
+    unsigned = intake.steps(trace)[0]["signature"]
+
+    details = {"gen_ai.input.messages": "late question"}
+    log = trace.log(span, "gen_ai.client.inference.operation.details", **details)
+    await intake.service.client.post("/v1/logs", content=log.SerializeToString(), headers=PROTOBUF)
+    await intake.finish()
+
+    values = await intake.values(trace)
+    assert values["r#0"]["input.messages"][0]["parts"][0]["text"] == "late question"
+    assert intake.steps(trace)[0]["signature"] not in (None, unsigned)
+    assert intake.run(trace)["finished"]
+
+
 async def test_a_recording_of_a_derived_run_has_its_events_in_order(intake: Intake):
     trace = agent_trace(steps=2)
     for span in reversed(trace.spans):

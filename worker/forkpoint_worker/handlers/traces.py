@@ -9,7 +9,7 @@ from datetime import timedelta
 from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.db.engine import Driver, driver
 from forkpoint_server.ingestion.otlp.content import RunContent, read_content
-from forkpoint_server.ingestion.otlp.finishing import Standing, finish, standing
+from forkpoint_server.ingestion.otlp.finishing import LATE, Standing, drop_staged, finish, standing
 from forkpoint_server.ingestion.otlp.placing import find_mirrored, place_steps, total
 from forkpoint_server.ingestion.otlp.settling import settle
 from forkpoint_server.ingestion.otlp.staged import Stage, load_stages, mark_mapped, open_stages
@@ -74,15 +74,21 @@ async def _read(work: Work) -> tuple[Sequence[Stage], RunContent | None]:
 
 
 async def _end_or_wait(work: Work, raw: Driver, at: Standing) -> None:
-    """Finish a quiet run; else the job, which is its timer, comes back when it may be quiet."""
+    """Finish a quiet run, and clear up after it when nothing can come late any more.
+
+    The job is the timer of the run: it comes back when the run may be quiet, and after its end.
+    """
     wait = at.wait(now_ns=work.services.clock())
     if wait is not None:
         await again(raw, work.job, delay=wait + _MOMENT)
         return
     project_id, run_id = work.job.project_id, work.run_id
-    if not at.finished:
+    if at.finished:
+        await drop_staged(raw, run_id)
+        await finish_job(raw, work.job)
+    else:
         await finish(raw, run_id, at, project_id=project_id)
         await enqueue(
             raw, project_id, JobKind.PACK_RUN, dedupe_key=run_id, run_id=run_id, priority=-1
         )
-    await finish_job(raw, work.job)
+        await again(raw, work.job, delay=LATE)

@@ -41,7 +41,14 @@ async def read_recorded(database: Database, project_id: int, run_id: str) -> Rec
     after = -1
     while after < records.head:
         async with database.reading(project_id) as connection:
-            rows = await events_after(connection, project_id, run_id, after=after, first=PAGE)
+            rows = await events_after(
+                connection,
+                project_id,
+                run_id,
+                after=after,
+                first=PAGE,
+                derived=records.derived,
+            )
         if not rows:
             break
         events += await asyncio.to_thread(_parsed, rows)

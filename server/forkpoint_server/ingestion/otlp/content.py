@@ -21,8 +21,9 @@ from forkpoint.redact.engine import Redactor
 from forkpoint_server.ingestion.flags import StepFlag, of_artifacts
 from forkpoint_server.ingestion.otlp.files import take_files
 from forkpoint_server.ingestion.otlp.identity import step_id_of
+from forkpoint_server.ingestion.otlp.mapping.memo import Memo
 from forkpoint_server.ingestion.otlp.mapping.spans import MappedSpan, RunFacts, map_span
-from forkpoint_server.ingestion.otlp.mapping.texts import is_masked
+from forkpoint_server.ingestion.otlp.mapping.texts import is_masked, may_be_masked
 from forkpoint_server.ingestion.otlp.names import masked_name
 from forkpoint_server.ingestion.otlp.staged import Opened, StagedSpan
 
@@ -76,12 +77,13 @@ def read_content(opened: Opened, redactor: Redactor | None, *, run_id: str) -> R
     writer = _Writer(Payloads(redactor, keep), run_id=run_id)
     facts = service = own_run = None
     recognised = False
+    memo = Memo()
     steps: list[StepContent] = []
     for span in opened.spans:
         if span.attributes.get("logfire.span_type") == "pending_span":
             continue
-        mapped = _mapped(span, opened)
-        steps.append(writer.step(span, mapped))
+        mapped = _mapped(span, opened, memo)
+        steps.append(writer.step(span, mapped, memo))
         recognised = recognised or mapped.recognised
         own_run = own_run or _run_id(mapped.facts.own_run)
         if facts is None and not any(span.parent_id):
@@ -98,7 +100,7 @@ def read_content(opened: Opened, redactor: Redactor | None, *, run_id: str) -> R
     )
 
 
-def _mapped(span: StagedSpan, opened: Opened) -> MappedSpan:
+def _mapped(span: StagedSpan, opened: Opened, memo: Memo) -> MappedSpan:
     said = (*span.happenings, *opened.records.get(span.span_id, ()))
     return map_span(
         span.attributes,
@@ -106,6 +108,7 @@ def _mapped(span: StagedSpan, opened: Opened) -> MappedSpan:
         happenings=said,
         failed=span.failed,
         message=span.message,
+        memo=memo,
     )
 
 
@@ -116,13 +119,13 @@ class _Writer:
         self._payloads = payloads
         self._run_id = run_id
 
-    def step(self, span: StagedSpan, mapped: MappedSpan) -> StepContent:
+    def step(self, span: StagedSpan, mapped: MappedSpan, memo: Memo) -> StepContent:
         strand = span.parent_id.hex()
         name = masked_name(mapped.name)
         refs: list[ArtifactRef] = []
         stored: dict[str, Stored | None] = {}
-        parts, files = take_files(mapped.parts)
-        output, more = take_files(mapped.output, first=len(files))
+        parts, files = take_files(mapped.parts, memo=memo)
+        output, more = take_files(mapped.output, memo=memo, first=len(files))
         for part, value in cast("Mapping[str, object]", parts).items():
             ref, stored[part] = self._reference(f"input.{part}", value, strand)
             refs.append(ref)
@@ -182,12 +185,13 @@ class _Writer:
         return self._payloads.output(self._packed(value))
 
     def _packed(self, value: object) -> bytes | Withheld:
-        if is_masked(value):
-            return Withheld(MASKED)
         try:
-            return snapshot(value)
+            packed = snapshot(value)
         except ContentError:
             return Withheld("unserialisable")
+        if may_be_masked(packed) and is_masked(value):
+            return Withheld(MASKED)
+        return packed
 
 
 def _about(span: StagedSpan, mapped: MappedSpan) -> dict[str, object]:

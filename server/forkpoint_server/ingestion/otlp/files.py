@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from forkpoint_server.ingestion.otlp.mapping.memo import Memo
+
 SMALLEST = 4_096
 """Characters of base64 that stay where they are."""
 _DATA_URL = re.compile(r"data:([\w.+/-]{0,100})(?:;[\w=.+-]{1,100})*;base64,", re.ASCII)
@@ -27,23 +29,29 @@ class File:
     body: bytes
 
 
-def take_files(value: object, *, first: int = 0) -> tuple[object, list[File]]:
+def take_files(
+    value: object, *, memo: Memo | None = None, first: int = 0
+) -> tuple[object, list[File]]:
     """The value with `{"$file": name}` where files stood, and the files; unchanged if none did."""
     files: list[File] = []
-    return _without(value, files, first), files
+    return _without(value, files, first, memo or Memo()), files
 
 
-def _without(value: object, files: list[File], first: int) -> object:
+def _without(value: object, files: list[File], first: int, memo: Memo) -> object:
     if isinstance(value, str):
         return _text(value, files, first) if len(value) > SMALLEST else value
     if isinstance(value, dict):
+        if memo.is_plain(cast("object", value)):
+            return cast("object", value)
         fields = cast("Mapping[str, object]", value)
-        new = {key: _without(each, files, first) for key, each in fields.items()}
-        same = all(new[key] is fields[key] for key in fields)
-        return cast("object", value) if same else new
+        new = {key: _without(each, files, first, memo) for key, each in fields.items()}
+        if any(new[key] is not fields[key] for key in fields):
+            return new
+        memo.found_plain(cast("object", value))
+        return cast("object", value)
     if isinstance(value, list):
         items = cast("list[object]", value)
-        made = [_without(each, files, first) for each in items]
+        made = [_without(each, files, first, memo) for each in items]
         same = all(left is right for left, right in zip(made, items, strict=True))
         return cast("object", value) if same else made
     if isinstance(value, bytes) and len(value) > SMALLEST:

@@ -18,7 +18,8 @@ QUIET = timedelta(seconds=15)
 """A run with a root and no open step is over when nothing came for so long."""
 LOST = timedelta(minutes=5)
 """The same for one that lacks its root, or has open steps: it is finished as incomplete."""
-_NS = 1_000_000_000
+LATE = timedelta(minutes=5)
+"""How long sealed bodies of a finished run are kept, for log records that come after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,4 +122,8 @@ async def finish(driver: Driver, run_id: str, at: Standing, *, project_id: int) 
         at.is_whole,
     )
     await derived_events(driver, run_id, project_id=project_id)
+
+
+async def drop_staged(driver: Driver, run_id: str) -> None:
+    """Delete the sealed bodies of a finished run: its artifacts are final."""
     await driver.execute("delete from staged_body where run_id = $1 and mapped", run_id)

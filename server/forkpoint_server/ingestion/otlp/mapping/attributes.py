@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from forkpoint_server.ingestion.otlp.mapping.memo import Memo
+
 DEPTH = 64
 """Levels of a value that are read; below, null stands."""
 _INDEXED = re.compile(r"([^.]+(?:\.[^.\d][^.]*)*)\.(\d{1,5})(?:\.(.+))?\Z")
@@ -41,12 +43,13 @@ def value_of(value: Any, depth: int = 0) -> object:
 class Attributes(Mapping[str, object]):
     """Attributes that remember which of them went into a field; the others are kept verbatim."""
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    def __init__(self, values: Mapping[str, object], memo: Memo | None = None) -> None:
+        self.memo = memo or Memo()
         self._values = values
         self._read: set[str] = set()
         self._lists: dict[str, dict[int, dict[str, str]]] = {}
         for key in values:
-            match = _INDEXED.match(key) if any(c.isdigit() for c in key) else None
+            match = _INDEXED.match(key)
             if match is not None:
                 items = self._lists.setdefault(match[1], {})
                 items.setdefault(int(match[2]), {})[match[3] or ""] = key
@@ -92,7 +95,9 @@ class Attributes(Mapping[str, object]):
         for keys in found.values():
             self._read.update(keys.values())
         return [
-            _nested({rest: self._values[key] for rest, key in found[index].items()})
+            self.memo.nested(
+                {rest: self._values[key] for rest, key in found[index].items()}, _nested
+            )
             for index in sorted(found)
         ]
 

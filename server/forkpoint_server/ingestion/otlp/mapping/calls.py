@@ -17,7 +17,12 @@ from forkpoint_server.ingestion.otlp.mapping.happenings import (
     evaluations_in,
     messages_in,
 )
-from forkpoint_server.ingestion.otlp.mapping.messages import Message, message, messages_of
+from forkpoint_server.ingestion.otlp.mapping.messages import (
+    Message,
+    message,
+    messages_of,
+    messages_of_items,
+)
 from forkpoint_server.ingestion.otlp.mapping.texts import list_of, mapping_of, parsed
 
 Parts: TypeAlias = dict[str, object]
@@ -163,7 +168,7 @@ def _input_messages(attributes: Attributes) -> list[Message] | None:
     found = attributes.listed("llm.input_messages")
     if found:
         attributes.read("input.value", "input.mime_type")  # the same once more
-        return [message(each) for each in found]
+        return _messages(attributes, found, "user")
     prompts = attributes.listed("llm.prompts")
     if prompts:
         texts = [_at(each, "prompt", "text") for each in prompts]
@@ -173,28 +178,32 @@ def _input_messages(attributes: Attributes) -> list[Message] | None:
         return [message(each) for each in texts]
     flat = attributes.listed("gen_ai.prompt")
     if flat and "gen_ai.input.messages" not in attributes:
-        return [message(each) for each in flat]
+        return _messages(attributes, flat, "user")
     value = attributes.first(*names.MESSAGES, "ai.value", "ai.values")
-    return messages_of(value) or None
+    return messages_of(value, memo=attributes.memo) or None
+
+
+def _messages(attributes: Attributes, items: Sequence[object], role: str) -> list[Message]:
+    return messages_of_items(items, role=role, memo=attributes.memo)
 
 
 def _output_messages(attributes: Attributes) -> list[Message]:
     found = attributes.listed("llm.output_messages")
     if found:
         attributes.read("output.value", "output.mime_type")
-        return [message(each, role="assistant") for each in found]
+        return _messages(attributes, found, "assistant")
     choices = attributes.listed("llm.choices")
     if choices:
         texts = [_at(each, "completion", "text") for each in choices]
         return [message(each, role="assistant") for each in texts]
     flat = attributes.listed("gen_ai.completion")
     if flat and "gen_ai.output.messages" not in attributes:
-        return [message(each, role="assistant") for each in flat]
+        return _messages(attributes, flat, "assistant")
     answer = _sdk_answer(attributes)
     if answer is not None:
         return [answer]
     value = attributes.first(*names.ANSWER)
-    return messages_of(value, role="assistant")
+    return messages_of(value, role="assistant", memo=attributes.memo)
 
 
 def _sdk_answer(attributes: Attributes) -> Message | None:

@@ -6,8 +6,10 @@ One malformed message never drops the rest: what is not understood becomes a par
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import cast
 
+from forkpoint_server.ingestion.otlp.mapping.memo import Memo
 from forkpoint_server.ingestion.otlp.mapping.parts import (
     Fields,
     Part,
@@ -25,19 +27,33 @@ _ITEMS = frozenset(("function_call", "function_call_output", "reasoning"))
 """Items of OpenAI's Responses API that stand between messages."""
 
 
-def messages_of(value: object, *, role: str = "user") -> list[Message]:
+def messages_of(value: object, *, role: str = "user", memo: Memo | None = None) -> list[Message]:
     """All messages in a value: a list of them, one, a request that holds them, or mere text."""
     found, _ = parsed(value)
     if isinstance(found, Mapping):
         inner = _held(cast("Fields", found))
         if inner is not None:
-            return messages_of(inner, role=role)
+            return messages_of(inner, role=role, memo=memo)
     if isinstance(found, Sequence) and not isinstance(found, str | bytes):
         items = cast("Sequence[object]", found)
         if items and all(_is_part(each) for each in items):
             return [{"role": role, "parts": [part_of(each) for each in items]}]
-        return [message for each in items for message in messages_of_one(each, role=role)]
+        return messages_of_items(items, role=role, memo=memo)
     return [] if found is None else messages_of_one(cast("object", found), role=role)
+
+
+def messages_of_items(
+    items: Sequence[object], *, role: str, memo: Memo | None = None
+) -> list[Message]:
+    """The messages of a list, those that were read before as the same objects."""
+    found: list[Message] = []
+    for each in items:
+        if memo is None:
+            found += messages_of_one(each, role=role)
+        else:
+            read = memo.read(each, role, partial(messages_of_one, each, role=role))
+            found += cast("list[Message]", read)
+    return found
 
 
 def messages_of_one(value: object, *, role: str) -> list[Message]:

@@ -12,6 +12,7 @@ from forkpoint_server.ingestion.otlp.mapping.attributes import Attributes
 from forkpoint_server.ingestion.otlp.mapping.calls import Content, Parts
 from forkpoint_server.ingestion.otlp.mapping.happenings import Happening, failure, folded
 from forkpoint_server.ingestion.otlp.mapping.kinds import kind_of
+from forkpoint_server.ingestion.otlp.mapping.memo import Memo
 from forkpoint_server.ingestion.otlp.mapping.numbers import Counts, counts_of
 from forkpoint_server.ingestion.otlp.mapping.texts import list_of
 
@@ -71,9 +72,10 @@ def map_span(
     happenings: tuple[Happening, ...] = (),
     failed: bool = False,
     message: str = "",
+    memo: Memo | None = None,
 ) -> MappedSpan:
     """Read a span; `happenings` are its events and the log records about it."""
-    attributes = Attributes(folded(values, happenings))
+    attributes = Attributes(folded(values, happenings), memo)
     kind, subtype, recognised = kind_of(attributes, name=name)
     attributes.read("openinference.span.kind", "gen_ai.operation.name", "forkpoint.kind")
     content = _READERS[kind](attributes)

@@ -17,6 +17,8 @@ _MASKS = frozenset(
     )
 )
 
+_MASK_BYTES = tuple(mask.encode() for mask in _MASKS)
+
 
 def parsed(value: object) -> tuple[object, bool]:
     """A value, read as JSON if it is the text of an object or list; whether it was text."""
@@ -38,6 +40,11 @@ def fits(value: object, depth: int = _DEPTH) -> bool:
     if isinstance(value, list):
         return all(fits(each, depth - 1) for each in cast("list[object]", value))
     return True
+
+
+def may_be_masked(packed: bytes) -> bool:
+    """Whether a packed value can hold such a placeholder at all."""
+    return any(mask in packed for mask in _MASK_BYTES)
 
 
 def is_masked(value: object) -> bool:
