@@ -1,53 +1,99 @@
-"""Alignment and classes of two runs of 10,000 steps, against difflib on a tenth of them.
+"""Alignment, classes and attribution of two runs, beside difflib and deepdiff in the same run.
 
-The common case of a changed prompt: every signature differs, deltas are kept, 1 % of steps is
-inserted and 1 % deleted. difflib has only the names to go by, without its junk heuristic (with it,
-0.8 % of the pairs are right); its cost grows with the square.
+1 % of the steps is inserted and 1 % deleted; the rows differ in what else is changed, from one
+signature in twenty to everything but seven step names. `diff_10k_ms` and `diff_100k_ms` are the
+slowest row. CPU time, since that is what is compared; columns are in memory, as in the server.
+difflib has only names to go by and grows with the square (with its junk heuristic 0.8 % of the
+pairs are right), deepdiff compares the runs as JSON lists; both get fewer steps to end soon.
 """
 
 from __future__ import annotations
 
 import random
+import resource
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from deepdiff import DeepDiff
 from forkpoint.diff.align import align
 from forkpoint.diff.columns import RunColumns, StepRow
-from forkpoint.diff.report import compare_runs
+from forkpoint.diff.report import compare_runs, to_report
 
-STEPS = 10_000
+ROWS: Mapping[str, tuple[float, float, bool]] = {
+    "signatures_5_percent": (0.05, 0.0, False),
+    "cascade": (1.0, 0.0, False),
+    "half_of_deltas": (1.0, 0.5, False),
+    "names_only": (1.0, 1.0, False),
+    "names_and_sketches": (1.0, 1.0, True),
+}
+"""(share of signatures changed, share of deltas changed, whether texts are 10 % similar)."""
+SMALL, LARGE = 10_000, 100_000
 BASELINE_STEPS = 1_000
-REPEATS = 5
+DEEP_STEPS = 200
+NAMES = 7
 
 
 def run() -> dict[str, float]:
-    """Medians in ms, and microseconds a step beside difflib's."""
-    a, b = _runs(STEPS)
-    small_a, small_b = _runs(BASELINE_STEPS)
-    aligned = _median_ms(lambda: align(a, b))
-    compared = _median_ms(lambda: compare_runs(a, b, _load))
-    matcher = _median_ms(lambda: _difflib(small_a, small_b))
-    return {
-        "diff_align_10k_ms": aligned,
-        "diff_compare_10k_ms": compared,
-        "difflib_1k_ms": matcher,
-        "diff_us_a_step": compared * 1000 / STEPS,
-        "difflib_us_a_step": matcher * 1000 / BASELINE_STEPS,
-    }
+    """Medians in ms of CPU, microseconds a step beside the others', MB of one large comparison."""
+    figures: dict[str, float] = {}
+    for count, short, repeats in ((SMALL, "10k", 5), (LARGE, "100k", 3)):
+        times = {name: _compared_ms(name, count, repeats) for name in ROWS}
+        figures |= {f"diff_{short}_{name}_ms": value for name, value in times.items()}
+        figures[f"diff_{short}_ms"] = max(times.values())
+    figures["diff_align_10k_ms"] = _aligned_ms()
+    figures["diff_100k_mb"] = _memory_mb()
+    a, b = _runs("cascade", BASELINE_STEPS)
+    matcher = _median_ms(lambda: _difflib(a, b), 3)
+    a, b = _runs("cascade", DEEP_STEPS)
+    deep = _median_ms(lambda: _deepdiff(a, b), 1)
+    figures["difflib_1k_ms"] = matcher
+    figures["diff_us_a_step"] = figures["diff_10k_cascade_ms"] * 1000 / SMALL
+    figures["difflib_us_a_step"] = matcher * 1000 / BASELINE_STEPS
+    figures["deepdiff_us_a_step"] = deep * 1000 / DEEP_STEPS
+    return figures
 
 
-def _runs(count: int) -> tuple[RunColumns, RunColumns]:
+def _compared_ms(name: str, count: int, repeats: int) -> float:
+    a, b = _runs(name, count)
+    return _median_ms(lambda: to_report(compare_runs(a, b, _load)), repeats)
+
+
+def _aligned_ms() -> float:
+    a, b = _runs("cascade", SMALL)
+    return _median_ms(lambda: align(a, b), 5)
+
+
+def _memory_mb() -> float:
+    """Peak of a process that holds two runs of 100,000 steps and compares them."""
+    code = "from benchmarks.diff import print_peak; print_peak()"
+    return float(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    )
+
+
+def print_peak() -> None:
+    """Compare once and say how much memory this process took at most, in MB."""
+    a, b = _runs("half_of_deltas", LARGE)
+    to_report(compare_runs(a, b, _load))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _runs(name: str, count: int) -> tuple[RunColumns, RunColumns]:
+    changed, deltas, similar = ROWS[name]
     chance = random.Random(1)
     steps = [
         StepRow(
             seq=at,
             key=f"r#{at}",
             kind="tool",
-            name=f"tool{chance.randrange(7)}",
+            name=f"tool{at % NAMES}",
             signature=f"s{at}",
             delta=f"d{at}",
+            sketch=(at * 4, at * 4 + 1, at * 4 + 2, at * 4 + 3) if similar else None,
             parts={"args": f"p{at}"},
             output=f"o{at}",
         )
@@ -58,8 +104,16 @@ def _runs(count: int) -> tuple[RunColumns, RunColumns]:
         if chance.random() < 0.01:
             continue
         if chance.random() < 0.01:
-            other.append(replace(step, signature=f"new{at}", delta=f"newd{at}"))
-        other.append(replace(step, signature=f"x{at}", parts={"args": f"q{at}"}))
+            inserted = f"tool{(at + 3) % NAMES}"
+            other.append(replace(step, name=inserted, signature=f"n{at}", delta=f"n{at}"))
+        if chance.random() < changed:
+            step = replace(step, signature=f"x{at}", parts={"args": f"q{at}"})
+        if chance.random() < deltas:
+            step = replace(step, delta=f"y{at}")
+        if step.sketch:
+            drawn = [n if chance.random() < 0.1 else -n - 1 - 4 * count for n in step.sketch]
+            step = replace(step, sketch=tuple(drawn))
+        other.append(step)
     renumbered = [replace(step, seq=at, key=f"r#{at}") for at, step in enumerate(other)]
     return _columns("a", steps), _columns("b", renumbered)
 
@@ -74,14 +128,22 @@ def _difflib(a: RunColumns, b: RunColumns) -> object:
     return SequenceMatcher(None, left, right, autojunk=False).get_opcodes()
 
 
+def _deepdiff(a: RunColumns, b: RunColumns) -> object:
+    left, right = (
+        [{"name": s.name, "args": s.parts["args"], "out": s.output} for s in run.steps]
+        for run in (a, b)
+    )
+    return DeepDiff(left, right, ignore_order=True)
+
+
 def _load(root: str) -> object:
     return root
 
 
-def _median_ms(work: Callable[[], object]) -> float:
+def _median_ms(work: Callable[[], object], repeats: int) -> float:
     times: list[float] = []
-    for _ in range(REPEATS):
-        begin = time.perf_counter()
+    for _ in range(repeats):
+        begin = time.process_time()
         work()
-        times.append((time.perf_counter() - begin) * 1000)
-    return sorted(times)[REPEATS // 2]
+        times.append((time.process_time() - begin) * 1000)
+    return sorted(times)[repeats // 2]

@@ -35,7 +35,7 @@ def attribute(rows: Rows, sources: Mapping[int, Sources], outcome: Sources) -> l
 
     Without any (equal outcomes) every word is `none`.
     """
-    roots = [at for at in rows.changed() if rows.is_root(at)]
+    roots = rows.roots()
     surely = _ways(sources, outcome, least=SURE)
     perhaps = _ways(sources, outcome, least=0.0)
     causes: list[Cause] = []

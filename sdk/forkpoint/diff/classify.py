@@ -50,6 +50,8 @@ class Classifier:
         self.explainer = Explainer()
         self.control = Control()
         self.examined = 0
+        self.carrying = False
+        """Whether some difference came from nowhere and may be over again."""
         self.sources: dict[int, Sources] = {}
         """Of examined rows: the rows their inputs came from, and the one that asked for them."""
         self.rows = Rows()
@@ -57,7 +59,7 @@ class Classifier:
     def classify(self, alignment: Alignment) -> Rows:
         """Rows in B's order, steps only in A where they would have stood."""
         rows = self.rows = laid_out(alignment)
-        a, b, passed = self.a, self.b, self.control.passed
+        a, b = self.a, self.b
         agents: list[int] = []
         self._know_moved()
         for at, (left, right) in enumerate(zip(rows.a, rows.b, strict=True)):
@@ -66,18 +68,37 @@ class Classifier:
             elif right < 0:
                 self._one_side(at, a[left], REMOVED)
             elif is_same(a[left], b[right]):
-                moved = rows.how[at] == MOVED
-                passed(b[right].key, b[right].kind, at, changed=moved)
-                if moved and self._may_examine():
-                    self.explainer.answered(at, ABSENT, self._load(b[right].answer))
+                self._same(at, b[right])
             elif b[right].kind == "agent":
                 agents.append(at)
+            elif self.examined > MOST_EXAMINED and self._echo(at, a[left], b[right]):
+                pass
             else:
                 self._pair(at, a[left], b[right])
         self._agents(agents)
         if self.unsealed:
             self._to_come(alignment)
         return rows
+
+    def _same(self, at: int, step: StepRow) -> None:
+        moved = self.rows.how[at] == MOVED
+        self.control.passed(step.key, step.kind, at, changed=moved)
+        if self.carrying:
+            self._settle(step, ())
+        if moved and self._may_examine():
+            self.explainer.answered(at, ABSENT, self._load(step.answer))
+
+    def _echo(self, at: int, left: StepRow, right: StepRow) -> bool:
+        """Class a pair with other inputs that is too late to be examined; whether it was one."""
+        if left.parts == right.parts or right.edited or right.unreadable or left.unreadable:
+            return False
+        if "running" in (left.status, right.status):
+            return False
+        changed = left.answer != right.answer or left.status != right.status
+        parts = (*differing_parts(left, right), OUT) if changed else differing_parts(left, right)
+        self.rows.set(at, PROPAGATED if changed else ABSORBED, parts=tuple(parts), flags=PARTLY)
+        self.control.passed(right.key, right.kind, at, changed=changed)
+        return True
 
     def _know_moved(self) -> None:
         """What A has earlier than B is gone from A's later inputs before its row is reached."""
@@ -97,7 +118,9 @@ class Classifier:
             if asker is None:
                 for part, root in step.parts.items():
                     value = self._load(root)
-                    self.explainer.asked(at, part, *((value, ABSENT) if side else (ABSENT, value)))
+                    self.explainer.asked(
+                        at, _owner(step, part), *((value, ABSENT) if side else (ABSENT, value))
+                    )
 
     def _pair(self, at: int, left: StepRow, right: StepRow) -> None:
         differing = differing_parts(left, right)
@@ -173,17 +196,25 @@ class Classifier:
             return [], True
         unexplained: list[str] = []
         partly = False
+        if self.carrying:
+            self._settle(right, differing)
         for part in differing:
             before, after = self._load(left.parts.get(part)), self._load(right.parts.get(part))
-            found = self.explainer.explain(at, part, before, after)
+            found = self.explainer.explain(at, _owner(right, part), before, after)
             for row, weight in found.sources.items():
                 if row != at:
                     sources[row] = max(weight, sources.get(row, 0.0))
             if found.verdict is Verdict.NOTHING:
                 unexplained.append(part)
                 partly = partly or found.some
+                self.carrying = True
             partly = partly or found.verdict is Verdict.PARTLY
         return unexplained, partly
+
+    def _settle(self, step: StepRow, differing: Collection[str]) -> None:
+        for part in step.parts:
+            if part not in differing:
+                self.explainer.settle(_owner(step, part))
 
     def _only_ids_differ(self, left: StepRow, right: StepRow) -> bool:
         """Two equal answers of a model, but for the ids and times of the answer itself."""
@@ -242,6 +273,11 @@ def is_same(left: StepRow, right: StepRow) -> bool:
     )
 
 
+def _owner(step: StepRow, part: str) -> str:
+    """Whose differences are the same ones: parts of calls of one kind and name."""
+    return f"{step.kind} {step.name} {part}"
+
+
 def _unknown(left: StepRow, right: StepRow) -> int | None:
     """Why the answers cannot be told to differ, None if they can."""
     if "running" in (left.status, right.status):
@@ -255,8 +291,9 @@ def differing_parts(left: StepRow, right: StepRow) -> list[str]:
     if left.kind == "agent" or left.parts == right.parts:
         return []
     ours, theirs = left.parts, right.parts
-    names = ours if ours.keys() == theirs.keys() else {*ours, *theirs}
-    return sorted(name for name in names if ours.get(name) != theirs.get(name))
+    if len(ours) == len(theirs) == 1 and ours.keys() == theirs.keys():
+        return list(ours)
+    return sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
 
 
 def needed_roots(a: RunColumns, b: RunColumns, alignment: Alignment) -> list[str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _ASKING = ("model", "planner")
 
 
 @dataclass(slots=True)
 class _Scope:
-    changed: int | None = None
-    """The last changed row since (and with) the last asking step."""
+    changed: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """(counter, row) of the first and the last changed step since the last asking one, with it."""
     asked: bool = False
 
 
@@ -28,32 +28,54 @@ class Control:
         """A step has answered."""
         if kind == "agent":
             return
-        name = next(scopes_around(key))
+        name = innermost(key)
         if not changed and kind not in _ASKING and name not in self._scopes:
             return
         scope = self._scopes.setdefault(name, _Scope())
         if kind in _ASKING:
-            scope.changed, scope.asked = row if changed else None, True
-        elif changed:
-            scope.changed = row
+            scope.changed, scope.asked = [], True
+        if changed:
+            scope.changed[1:] = [(_counter(key), row)]
 
     def asker(self, key: str) -> int | None:
         """The changed row that led to this call, None if none did."""
-        for name in scopes_around(key):
+        scope = self._scopes.get(innermost(key))
+        if scope is not None and (scope.changed or scope.asked):
+            return scope.changed[-1][1] if scope.changed else None
+        for name, spawned_at in scopes_around(key):
             scope = self._scopes.get(name)
             if scope is None:
                 continue
-            if scope.changed is not None or scope.asked:
-                return scope.changed
+            before = [row for at, row in scope.changed if spawned_at is None or at < spawned_at]
+            if before or scope.asked:
+                return before[-1] if before else None
         return None
 
 
-def scopes_around(key: str) -> Iterator[str]:
-    """The scope of a call and all scopes around it, innermost first."""
+def innermost(key: str) -> str:
+    """The scope a call counts in."""
+    end = key.rfind("#")
+    return key[: key.rfind(".") if key.find(".", end) >= 0 else end]
+
+
+def _counter(key: str) -> int:
+    number = key.rpartition("#")[2].rpartition(".")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def scopes_around(key: str) -> Iterator[tuple[str, int | None]]:
+    """The scope of a call and all scopes around it, innermost first.
+
+    With each, how many calls it had made when the strand in it was spawned, None if none was.
+    """
     strand, _, numbers = key.rpartition("#")
     while numbers:
         numbers = numbers.rpartition(".")[0]
-        yield f"{strand}#{numbers}" if numbers else strand
+        yield f"{strand}#{numbers}" if numbers else strand, None
     while "/" in strand:
-        strand = strand.rpartition("/")[0]
-        yield strand
+        strand, _, spawn = strand.rpartition("/")
+        count = spawn.partition(".")[0]
+        yield strand, int(count) if count.isdecimal() else None
+        if "#" in strand:
+            yield from scopes_around(strand)
+            return

@@ -72,6 +72,11 @@ class Explainer:
             if value is not ABSENT:
                 side.carry(part, scalars(value), row)
 
+    def settle(self, part: str) -> None:
+        """This part of a step is equal: a difference that was seen in it is over."""
+        self.a.settle(part)
+        self.b.settle(part)
+
     def explain(self, row: int, part: str, before: object, after: object) -> Explained:
         """One part that differs; what is unexplained is remembered under this row."""
         gone, new = differing_units(before, after)

@@ -71,10 +71,19 @@ class Interned:
     def sketch(self, which: int) -> Column:
         """(type, one min-hash of the text): the key of pass A4."""
 
-        def number(step: StepRow) -> Hashable:
-            return (step.kind, step.name, step.sketch[which]) if step.sketch else None
+        def make() -> Column:
+            types = self.type
+            hashes = self._of(lambda step: step.sketch[which] if step.sketch else None)
+            a, b = (
+                [
+                    -1 if value < 0 else value * types.size + kind
+                    for value, kind in zip(*both, strict=True)
+                ]
+                for both in ((hashes.a, types.a), (hashes.b, types.b))
+            )
+            return Column(a, b, hashes.size * types.size)
 
-        return self._once(f"sketch {which}", lambda: self._of(number))
+        return self._once(f"sketch {which}", make)
 
     def _once(self, name: str, make: Callable[[], Column]) -> Column:
         if name not in self._known:

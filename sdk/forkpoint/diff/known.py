@@ -40,7 +40,7 @@ class Known:
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[int, int]] = {}
-        self._carried: dict[tuple[str, str], int] = {}
+        self._carried: dict[str, dict[str, int]] = {}
         self._texts: deque[tuple[str, int]] = deque()
         self._characters = 0
         self._joined: str | None = None
@@ -64,7 +64,11 @@ class Known:
     def carry(self, part: str, leaves: Iterable[str], row: int) -> None:
         """A difference that nothing explains; short leaves count in the same part only."""
         for leaf in leaves:
-            self._carried.setdefault((part if len(leaf) < SHORT else "", leaf), row)
+            self._carried.setdefault(part if len(leaf) < SHORT else "", {}).setdefault(leaf, row)
+
+    def settle(self, part: str) -> None:
+        """The part is equal again: what differs in it later is another difference."""
+        self._carried.pop(part, None)
 
     def source(self, leaf: str) -> Source | None:
         """The first changed step that answered this value."""
@@ -73,7 +77,7 @@ class Known:
 
     def carried(self, part: str, leaf: str) -> Source | None:
         """The row where this difference was first seen."""
-        row = self._carried.get((part if len(leaf) < SHORT else "", leaf))
+        row = self._carried.get(part if len(leaf) < SHORT else "", {}).get(leaf)
         return None if row is None else Source(row, weight_of(leaf))
 
     def containing(self, leaf: str) -> Source | None:

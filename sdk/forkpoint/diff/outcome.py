@@ -48,12 +48,14 @@ def outcome_sources(
         except KeyError:
             before = after = None
         found.update(classifier.explainer.sources_of(before, after))
-    answered = [at for at in classifier.rows.changed() if _answers(a, b, classifier.rows, at)]
+    rows = classifier.rows
     if outcome.by == "status":
-        turned = [at for at in answered if _turned(a, b, classifier.rows, at)]
-        found.update(dict.fromkeys(turned, 1.0))
-    if answered:
-        found.setdefault(answered[-1], 0.0)
+        turned = (at for at in rows.changed() if _turned(a, b, rows, at))
+        found.update((at, 1.0) for at in turned if _answers(a, b, rows, at))
+    backwards = range(len(rows) - 1, -1, -1)
+    last = next((at for at in backwards if rows.name[at] and _answers(a, b, rows, at)), None)
+    if last is not None:
+        found.setdefault(last, 0.0)
     return found
 
 

@@ -95,7 +95,7 @@ def to_report(comparison: Comparison) -> dict[str, object]:
     """The report as plain JSON values (`schema.json` in this folder describes them)."""
     a, b, rows = comparison.a, comparison.b, comparison.rows
     outcome, causes = comparison.outcome, comparison.causes
-    possible = [at for at in rows.changed() if rows.flags[at] & PARTLY and not rows.is_root(at)]
+    possible = [at for at, flag in enumerate(rows.flags) if flag & PARTLY and not rows.is_root(at)]
     first = comparison.first_divergence
     return {
         "format": FORMAT,

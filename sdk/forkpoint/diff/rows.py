@@ -41,6 +41,7 @@ PARTLY, QUIET = 1, 2
 ALONE = len(HOWS)
 """In the column `how`: a step of one side; its class says which."""
 Parts = tuple[str, ...]
+_BEGINNINGS = frozenset((ORIGIN, INTERVENTION, INTEGRITY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,14 @@ class Rows(Sequence[Row]):
         if sub == IDS:
             return False
         return name in (ORIGIN, INTERVENTION, INTEGRITY) or sub == UNASKED
+
+    def roots(self) -> list[int]:
+        """Indexes of the rows at which a difference begins, in order."""
+        return [
+            at
+            for at, (name, sub) in enumerate(zip(self.name, self.sub, strict=True))
+            if (name in _BEGINNINGS or sub == UNASKED) and sub != IDS
+        ]
 
     def changed(self) -> Iterator[int]:
         """Indexes of the rows that are not `same`, in order."""

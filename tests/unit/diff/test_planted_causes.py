@@ -1,0 +1,35 @@
+"""Root sets of runs in which the causes are known because they were planted."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.planted import Planted, judge, plant
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[Planted]:
+    return [plant(seed) for seed in range(60)]
+
+
+def test_the_first_divergence_and_the_root_set_are_what_was_planted(pairs: list[Planted]):
+    judged = [judge(pair) for pair in pairs]
+
+    assert sum(first for first, _ in judged) >= 0.98 * len(judged)
+    assert sum(exact for _, exact in judged) >= 0.95 * len(judged)
+
+
+def test_the_pairs_are_no_easy_ones(pairs: list[Planted]):
+    several = [pair for pair in pairs if len(pair.causes) > 1]
+    changed = [
+        sum(row.name != "same" for row in pair.compare().rows) / len(pair.b.steps) for pair in pairs
+    ]
+
+    assert len(several) > 30
+    assert sum(changed) / len(changed) > 0.4
+
+
+def test_a_run_has_no_causes_against_itself(pairs: list[Planted]):
+    from_itself = Planted(a=pairs[0].a, b=pairs[0].a, values=pairs[0].values, causes=())
+
+    assert from_itself.compare().verdict == "identical"
