@@ -239,7 +239,11 @@ class Run:
         with self.writer.lock:
             record = self.writer.end_run(over)
             root = next((ref.root for ref in record.artifacts if ref.role == "output"), None)
-            self.result = interceptor.finish(status=over.status.value, output=root)
+            self.result = interceptor.finish(
+                status=over.status.value,
+                output=root,
+                code_version=self.recorder.settings.code_version,
+            )
             self.writer.sink.end(self.writer.with_result(record, self.result))
         if self._report is not None:
             self._report.write_bytes(orjson.dumps(self.result.report))

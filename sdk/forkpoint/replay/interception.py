@@ -221,6 +221,8 @@ class Interceptor(Protocol):
         """What a live call reported to have used, for the budgets."""
         ...
 
-    def finish(self, *, status: str, output: str | None) -> ReplayResult:
-        """The run is over: its status and the root of its output."""
+    def finish(
+        self, *, status: str, output: str | None, code_version: str | None = None
+    ) -> ReplayResult:
+        """The run is over: its status, the root of its output, and of which code it was."""
         ...

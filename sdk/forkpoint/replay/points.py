@@ -19,9 +19,11 @@ from forkpoint.content.decode import decode
 from forkpoint.content.errors import ContentError
 from forkpoint.events.kinds import Kind
 from forkpoint.events.model import Note
-from forkpoint.replay.identity import POINTS, is_key, parent_scope, shortened, strand_of
+from forkpoint.replay.identity import POINTS, is_key, parent_scope, shortened, spawner_of, strand_of
 from forkpoint.replay.index import Index
 from forkpoint.replay.recording import Recording, reference
+
+_SECOND = 1_000_000_000
 
 
 class Points:
@@ -39,6 +41,26 @@ class Points:
             if name.endswith("^")
         }
         self._of_strand: Mapping[str, Sequence[int]] | None = None
+
+    def local_s(self, point: int | None) -> float | None:
+        """Seconds of work recorded before a point in its own scope; None: somebody cancels it."""
+        recording = self._recording
+        if point is None or point >= len(recording):
+            return 0.0
+        ended = recording.ended[point]
+        if ended is not None and ended.status == "cancelled":
+            return None
+        before = recording.start.started_ns
+        number = self._index.slot[point]
+        if number:
+            last = recording.ended[self._index.slots[recording.scopes[point]][number - 1]]
+            before = recording.started[point].time_ns if last is None else last.time_ns
+        else:
+            spawner = spawner_of(recording.scopes[point])
+            for place in self._index.slots.get(shortened(spawner or ""), ()):
+                if recording.started[place].time_ns <= recording.started[point].time_ns:
+                    before = recording.started[place].time_ns
+        return max(0, recording.started[point].time_ns - before) / _SECOND
 
     def left_over(self, strand: str, used: bytearray) -> list[int]:
         """The points of a recorded strand that never come once it is over."""

@@ -8,6 +8,7 @@ from typing import cast
 
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Verdict
+from forkpoint.replay.cause import cause_of
 from forkpoint.replay.codes import exit_code, verdict_of
 from forkpoint.replay.decide import Decider
 from forkpoint.replay.explain import missing
@@ -40,11 +41,15 @@ class Ending:
     """Level of the guard that was up."""
     guard_gaps: tuple[str, ...] = ()
     """Ways past it that the program holds."""
+    code_version: str | None = None
 
 
 def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayResult:
     """Verdict and report of a replay that is over."""
     findings = decider.findings
+    versions = {recording.start.code_version, ending.code_version} - {None}
+    if len(versions) > 1:
+        findings.note("code_version", str(ending.code_version))
     if ending.stop is None:
         for divergence in _at_the_end(recording, decider, ending):
             findings.diverge(divergence)
@@ -62,6 +67,7 @@ def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayRe
         if first is None
         else {part: list(roots) for part, roots in first.parts.items()},
         "changes": [] if first is None else list(first.changes),
+        "cause": None if first is None else cause_of(recording, first.place, first.changes),
         "suggest": None if first is None else suggestion(first.changes, first.site),
         "jumped": [] if first is None else list(first.jumped),
         "candidates": [] if first is None else _candidates(recording, decider, first),
@@ -72,7 +78,7 @@ def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayRe
         "policy": _policy_said(ending.policy),
         "guard": ending.guard,
         "guardGaps": list(ending.guard_gaps),
-        "codeVersion": {"recorded": recording.start.code_version},
+        "codeVersion": {"recorded": recording.start.code_version, "now": ending.code_version},
     }
     return ReplayResult(verdict=verdict, report=report)
 
@@ -90,6 +96,10 @@ def text(report: Mapping[str, object]) -> str:
         lines.append(f"  {change['pointer'] or '/'}")
         lines += [f"    - {change['expected']}"] if "expected" in change else []
         lines += [f"    + {change['got']}"] if "got" in change else []
+    cause = cast("Mapping[str, object] | None", report.get("cause"))
+    if cause is not None:
+        said = "came from" if cause["how"] == "content" else "was masked, and changed after, in"
+        lines.append(f"  {cause['pointer'] or '/'} {said} the output of {cause['key']}")
     lines += [f"  try: {report['suggest']}"] if report["suggest"] else []
     for soft in cast("Sequence[Mapping[str, object]]", report["soft"]):
         lines.append(f"  note: {soft['code']} x {soft['count']}")

@@ -42,6 +42,9 @@ from forkpoint.replay.spec import ReplaySpec
 from forkpoint.replay.taint import Taints
 from forkpoint.replay.tokens import TokenOf
 
+LOCAL_LIMIT_S = 10
+"""Seconds at most that local work recorded before a point lengthens the wait for it."""
+
 
 class Session:
     """Implements `Interceptor`. Thread-safe; it never waits, the recorder does (`arrive`).
@@ -104,8 +107,17 @@ class Session:
 
     @property
     def stall_s(self) -> float:
-        """How long nothing may move before a waiting answer goes out of turn."""
-        return self.spec.policy.gate.stall_ms / 1000
+        """How long nothing may move before a waiting answer goes out of turn.
+
+        Longer where the awaited point was recorded after local work; a recorded cancellation is
+        waited for to the end.
+        """
+        gate = self.spec.policy.gate
+        with self._lock:
+            local_s = self._order.local_s(self._gate.head)
+        if local_s is None:
+            return gate.max_wait_s
+        return gate.stall_ms / 1000 + min(2 * local_s, LOCAL_LIMIT_S)
 
     @property
     def max_wait_s(self) -> float:
@@ -252,8 +264,10 @@ class Session:
         if self.spec.guard != "os":
             self._gaps.add(what)
 
-    def finish(self, *, status: str, output: str | None) -> ReplayResult:
-        """The run is over: verdict and report."""
+    def finish(
+        self, *, status: str, output: str | None, code_version: str | None = None
+    ) -> ReplayResult:
+        """The run is over: verdict and report. `code_version` is that of the code now."""
         with self._lock:
             if self._stop is None and not self.recording.prefix and not self._decider.interventions:
                 self._watch.close()
@@ -269,6 +283,7 @@ class Session:
                     policy=self.spec.policy,
                     guard=self.spec.guard,
                     guard_gaps=tuple(sorted(self._gaps)),
+                    code_version=code_version,
                 ),
             )
 

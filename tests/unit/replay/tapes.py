@@ -165,6 +165,7 @@ class Player:
         spec = read_spec(asked)
         self.session = Session(recording, spec, now=lambda: now, redaction_key_id=redaction_key_id)
         self.infos: list[object] = []
+        self.seen: list[CallView] = []
         self._counts: Counter[str] = Counter()
         self._store = MemoryBlocks()
 
@@ -194,7 +195,8 @@ class Player:
         scope: str = "r",
         effect: Effect | None = None,
     ) -> Served | Live:
-        answer = self.session.begin(self.view(kind, name, inputs, scope=scope, effect=effect))
+        self.seen.append(self.view(kind, name, inputs, scope=scope, effect=effect))
+        answer = self.session.begin(self.seen[-1])
         self.infos.append(answer.replay)
         return answer
 

@@ -7,9 +7,11 @@ import random
 import threading
 from functools import partial
 
+import msgspec
 import pytest
 from forkpoint.capture.turns import take_turn, take_turn_async
 from forkpoint.events.kinds import Kind, Verdict
+from forkpoint.events.model import StepEnded
 from forkpoint.replay.gate import Gate
 from forkpoint.replay.interception import CallView, Diverged, Served
 from unit.replay.tapes import Player, Tape
@@ -128,3 +130,25 @@ def test_points_that_never_come_are_passed():
 
 def test_a_step_that_is_no_point_never_waits():
     assert Gate([0, 1]).arrive(5, lambda: None)
+
+
+def test_work_recorded_before_a_point_lengthens_the_wait_and_a_cancellation_is_waited_for():
+    def waits(*, worked_ns: int, status: str = "ok") -> float:
+        tape = Tape()
+        tape.tool("first", 1)
+        tape.tool("second", 2)
+        for number, (seq, event) in enumerate(list(tape.events)):
+            late = worked_ns if number >= 2 else 0
+            changed = msgspec.structs.replace(event, time_ns=event.time_ns + late)
+            if isinstance(changed, StepEnded) and number == 3:
+                changed = msgspec.structs.replace(changed, status=status)
+            tape.events[number] = (seq, changed)
+        player = Player(tape.recording())
+        player.tool("first", 1)
+        player.session.end(player.seen[0], output=None, status="ok")
+        return player.session.stall_s
+
+    assert waits(worked_ns=0) == pytest.approx(0.5)
+    assert waits(worked_ns=2_000_000_000) == pytest.approx(4.5)
+    assert waits(worked_ns=10**12) == 10.5
+    assert waits(worked_ns=0, status="cancelled") == 60

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from forkpoint.events.kinds import Kind
+from forkpoint.redact.tokens import TokenKey
 from forkpoint.replay.interception import Diverged
+from forkpoint.replay.recording import Recording
 from forkpoint.replay.report import text
 from unit.replay.tapes import Player, Tape
 
@@ -78,3 +81,49 @@ def test_candidates_are_unused_steps_of_the_same_name():
         player.served(Kind.MODEL, "chat", {"messages": [3], "model": "b"})
 
     assert player.finish()["candidates"] == [{"key": "r#1", "score": 0.5}]
+
+
+def caused(output: object, recorded: object, asked: object) -> object:
+    """The cause of a changed prompt after a tool that gave this output."""
+    tape = Tape()
+    tape.tool("plan", "p", "nothing of interest")
+    tape.tool("search", "q", output)
+    tape.call(Kind.MODEL, "chat", {"messages": recorded}, "ok")
+    player = Player(tape.recording())
+    player.tool("plan", "p")
+    player.tool("search", "q")
+    with pytest.raises(Diverged):
+        player.served(Kind.MODEL, "chat", {"messages": asked})
+    report = player.finish()
+    assert report["cause"] is None or "r#1" in text(report)
+    return report["cause"]
+
+
+def test_the_cause_is_the_step_whose_output_held_the_text_that_changed():
+    cause = caused({"hits": ["seat map of row 12"]}, ["row 12"], ["row 21"])
+
+    assert cause == {"key": "r#1", "how": "content", "pointer": "/messages/0"}
+    assert caused({"hits": []}, ["row 12"], ["row 21"]) is None
+
+
+def test_a_token_that_was_cut_is_told_from_a_text_that_changed():
+    token = TokenKey(b"k" * 32).token("ann@example.com")
+
+    cause = caused({"mail": token}, [f"to {token}"], [f"to {token[:9]}"])
+
+    assert cause == {"key": "r#1", "how": "token_transformed", "pointer": "/messages/0"}
+
+
+def test_another_version_of_the_code_is_a_soft_finding_with_both_versions():
+    tape = Tape()
+    tape.tool("search", "q", 1)
+    events, get = tape.events, tape.store.get
+    start = msgspec.structs.replace(tape.start(), code_version="a1b2")
+    player = Player(Recording.load(start, tape.end(), events, get))
+    player.tool("search", "q")
+
+    result = player.session.finish(status="ok", output=tape.put("done"), code_version="c3d4")
+
+    assert result.report["codeVersion"] == {"recorded": "a1b2", "now": "c3d4"}
+    assert [found["code"] for found in result.report["soft"]] == ["code_version"]
+    assert result.verdict == "identical"

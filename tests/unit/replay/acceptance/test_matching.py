@@ -7,14 +7,17 @@ import concurrent.futures
 import contextlib
 import itertools
 import random
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+import anyio
 import forkpoint
 import pytest
+from forkpoint.testing.memory import recorded
 
-from .agents import AGENTS, Agent, codes, halted, ran, record, replay
+from .agents import AGENTS, Agent, codes, halted, ran, record, replay, run_once
 from .stub import Stub
 
 REPLAYS = 50
@@ -231,3 +234,34 @@ def test_completion_order(agent: Agent):
 
             assert (again, report["verdict"]) == (said, "identical")
             assert "gate_released" not in codes(report)
+
+
+def test_library_spawns():
+    """A library that spawns tasks and threads in a call: served, it spawns none of them."""
+
+    @forkpoint.tool(effect="read")
+    async def fetched(number: int) -> str:
+        async with anyio.create_task_group() as group:
+            group.start_soon(asyncio.sleep, 0)
+            await anyio.to_thread.run_sync(time.monotonic)
+        thread = threading.Thread(target=time.monotonic)
+        thread.start()
+        thread.join()
+        await asyncio.gather(*(asyncio.sleep(0) for _ in range(3)))
+        return f"page {number}"
+
+    async def agent() -> str:
+        async def work(number: int) -> str:
+            return await fetched(number) + await asyncio.to_thread(look, number)
+
+        first = await fetched(9)
+        return repr([first, *await asyncio.gather(*(work(number) for number in range(3)))])
+
+    said, recording = record(agent)
+    with recorded() as tape, forkpoint.replaying(recording) as running:
+        again = run_once(agent)
+        keys = sorted(tape.keys())
+
+    assert running.result is not None
+    assert (again, running.result.verdict) == (said, "identical")
+    assert keys == sorted(step.key for step in recording.started)
