@@ -50,6 +50,8 @@ class Settings:
     """Bundle (`.fpb`) that answers the calls of this process's first run."""
     replay_spec: Path | None = field(default=None, metadata={"env": "FORKPOINT_REPLAY_SPEC"})
     """JSON file: session, policy, cut, edits of that replay, and where its report goes."""
+    context: str | None = field(default=None, metadata={"env": "FORKPOINT_CONTEXT"})
+    """Set by forkpoint in programs that a run starts: the run and strand they belong to."""
     redact_key: str | None = field(
         default=None, repr=False, metadata={"env": "FORKPOINT_REDACT_KEY"}
     )

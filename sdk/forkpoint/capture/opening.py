@@ -11,11 +11,12 @@ from time import time_ns
 from types import TracebackType
 from typing import Protocol
 
-from forkpoint.capture import process, replaying, spawn
+from forkpoint.capture import joining, process, replaying, spawn
 from forkpoint.capture.beginning import begin
 from forkpoint.capture.calls import Call, Target
 from forkpoint.capture.runs import Run, RunContext, leave
-from forkpoint.capture.strands import Frame, current, site, strand_frame
+from forkpoint.capture.shared import SharedFile
+from forkpoint.capture.strands import Frame, Scope, current, site, strand_frame
 from forkpoint.errors import UsageError
 from forkpoint.events.ids import RunId, run_id
 from forkpoint.events.kinds import Kind
@@ -46,7 +47,7 @@ class Opened:
         self._traceparent = traceparent
         self._tags = tags
         self._attributes = attributes
-        self._context: RunContext | AgentScope | None = None
+        self._context: RunContext | AgentScope | JoinedScope | None = None
         self._replay: replaying.Replay | None = None
 
     def __enter__(self) -> RunHandle:
@@ -54,8 +55,13 @@ class Opened:
             return Unrecorded(dict(self._attributes))
         spawn.follow_loop()
         frame = current.get()
+        context = joining.take_context(process.settings().context)
         if frame is not None and not frame.run.over:
             self._context = AgentScope(frame, self._name, self._tags, self._attributes)
+        elif context is not None:
+            joined = self._joined(context)
+            inside = AgentScope(joined, self._name, self._tags, self._attributes)
+            self._context = JoinedScope(joined, inside)
         else:
             self._context = RunContext(self._new_run())
         return self._context.__enter__()
@@ -82,12 +88,21 @@ class Opened:
     ) -> None:
         self.__exit__(kind, error, trace)
 
-    def _new_run(self) -> Run:
+    def _joined(self, context: joining.Context) -> Frame:
+        """The frame of a run that another process began."""
+        run = self._new_run(context.run)
+        run.continue_in_child(context.writer, inside=context.step)
+        run.recorder.runs.add(run)
+        run.join(context.strand, None if context.shared is None else SharedFile(context.shared))
+        return Frame(run, Scope(context.strand, context.strand), context.step)
+
+    def _new_run(self, given: str | None = None) -> Run:
         recorder = process.recorder()
         recorder.check()
         replay = self._replay = replaying.pending()
         interceptor = None if replay is None else replay.interceptor
-        given = None if interceptor is None else interceptor.run_id
+        if given is None and interceptor is not None:
+            given = interceptor.run_id
         run = Run(
             recorder,
             run_id=run_id(time_ns(), os.urandom(10)) if given is None else RunId(given),
@@ -145,6 +160,30 @@ class AgentScope:
             self._call.finish(self._output)
         else:
             self._call.fail(error)
+
+
+class JoinedScope:
+    """The part of a run that this process does; the run itself is another's to end."""
+
+    def __init__(self, frame: Frame, inside: AgentScope) -> None:
+        self._frame = frame
+        self._inside = inside
+        self._token: Token[Frame | None] | None = None
+
+    def __enter__(self) -> AgentScope:
+        self._token = current.set(self._frame)
+        return self._inside.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._inside.__exit__(kind, error, trace)
+        if self._token is not None:
+            leave(self._token)
+        self._frame.run.finish_joined()
 
 
 class Unrecorded:

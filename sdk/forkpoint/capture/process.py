@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from time import time_ns
 
-from forkpoint.capture import sources, spawn
+from forkpoint.capture import joining, sources, spawn
 from forkpoint.capture.assembly import assembled
 from forkpoint.capture.counters import Counters
 from forkpoint.capture.rebinding import count_as_user_code
@@ -140,6 +140,7 @@ def _hook() -> None:
     _hooked = True
     count_as_user_code(settings().user_modules)
     spawn.install()
+    joining.patch(flush)
     if settings().draws:
         sources.install()
     atexit.register(_at_exit)
@@ -155,13 +156,16 @@ def _before_fork() -> None:
         _fork_numbers[run.id] = run.next_fork()
     frame = current.get()
     if frame is not None and not frame.run.over:
-        path = frame.scope.spawn("fork")
+        path = frame.scope.spawn(joining.process_name())
+        frame.run.shared_file()
         _forking = Frame(frame.run, Scope(path, path), frame.step)
 
 
 def _in_parent() -> None:
     global _forking
-    _forking = None
+    child, _forking = _forking, None
+    if child is not None and child.run.interceptor is not None:
+        child.run.interceptor.delegate(child.scope.text)
     _fork_numbers.clear()
 
 
@@ -180,4 +184,5 @@ def _in_child() -> None:
     for run in _recorder.runs:
         run.continue_in_child(numbers.get(run.id, time_ns() % (1 << 30)), inside=inside)
     if child is not None:
+        child.run.join(child.scope.text, child.run.shared_file())
         current.set(child)

@@ -30,6 +30,7 @@ from forkpoint.capture.items import (
 from forkpoint.capture.payloads import Payloads
 from forkpoint.capture.recorder import Recorder
 from forkpoint.capture.recorder import apply as write_now
+from forkpoint.capture.shared import SharedFile
 from forkpoint.capture.snapshots import taken
 from forkpoint.capture.strands import Frame, Scope, current
 from forkpoint.capture.writer import RunWriter
@@ -88,6 +89,7 @@ class Run:
         self._lost_lock = threading.Lock()
         self._forks = 0
         self._sleeps: Counter[str] = Counter()
+        self._shared: SharedFile | None = None
         self._environ_before: dict[str, str | None] = {}
 
     def set_output(self, value: object) -> None:
@@ -217,6 +219,26 @@ class Run:
         self._sleeps[scope] += 1
         return self._sleeps[scope] - 1
 
+    def shared_file(self) -> SharedFile | None:
+        """Where the processes of a replay say what they used up; None in a recording."""
+        if self.interceptor is not None and self._shared is None:
+            self._shared = SharedFile.made()
+        return self._shared
+
+    def join(self, strand: str, shared: SharedFile | None) -> None:
+        """In another process than the one that began the run: tell that one."""
+        self._shared = shared
+        if self.interceptor is not None and shared is not None:
+            self.interceptor.join(strand, shared.tell)
+
+    def finish_joined(self) -> None:
+        """This process has done its part of a run that another began, and ends it not."""
+        self.over = True
+        with self.writer.lock:
+            self.writer.finish_joined(time_ns())
+        self.recorder.runs.discard(self)
+        self.recorder.drain()
+
     def next_fork(self) -> int:
         """The writer number of the next forked child: unique among all processes of the run.
 
@@ -236,6 +258,8 @@ class Run:
 
     def _finish_replay(self, interceptor: Interceptor, over: RunOver) -> None:
         """Ask what the replay came to and write it with the end of the run."""
+        if self._shared is not None:
+            interceptor.absorb(self._shared.taken())
         with self.writer.lock:
             record = self.writer.end_run(over)
             root = next((ref.root for ref in record.artifacts if ref.role == "output"), None)

@@ -118,6 +118,10 @@ class RunWriter:
             artifacts=tuple(refs),
         )
 
+    def finish_joined(self, time_ns: int) -> None:
+        """Write what is still collected: this process has done its part of the run."""
+        self._note_asides(time_ns)
+
     def write(self, item: Item) -> None:
         """Write one fact of a recording; in a replay `sign` and `begin_step` are told apart."""
         if isinstance(item, StepBegun):

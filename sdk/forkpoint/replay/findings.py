@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import msgspec
 
@@ -35,11 +36,15 @@ class Findings:
 
     def __init__(self) -> None:
         self.divergences: list[Divergence] = []
+        self.told: Callable[[Divergence], None] | None = None
+        """Told of each divergence: the process that began the run comes to the verdict."""
         self._soft: Counter[tuple[str, str]] = Counter()
 
     def diverge(self, divergence: Divergence) -> None:
         """Note a divergence."""
         self.divergences.append(divergence)
+        if self.told is not None:
+            self.told(divergence)
 
     def note(self, code: str, key: str) -> None:
         """Note something soft about a call."""

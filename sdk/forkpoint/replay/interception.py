@@ -7,7 +7,7 @@ from many threads: implementations are thread-safe and never wait; the recorder 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Literal, Protocol
@@ -215,6 +215,18 @@ class Interceptor(Protocol):
 
     def end(self, call: CallView, *, output: str | None, status: str) -> None:
         """A live or served call is over: root of its output if it has one, and its status."""
+        ...
+
+    def delegate(self, strand: str) -> None:
+        """A strand runs in another process."""
+        ...
+
+    def join(self, strand: str, tell: Callable[[Mapping[str, object]], None]) -> None:
+        """This process runs one strand of a replay that another began, and tells it all."""
+        ...
+
+    def absorb(self, told: Iterable[Mapping[str, object]]) -> None:
+        """What the processes told that joined this replay."""
         ...
 
     def spend(self, call: CallView, *, tokens: int, cost_micro_usd: int) -> None:

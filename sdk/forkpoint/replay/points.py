@@ -21,6 +21,7 @@ from forkpoint.events.kinds import Kind
 from forkpoint.events.model import Note
 from forkpoint.replay.identity import POINTS, is_key, parent_scope, shortened, spawner_of, strand_of
 from forkpoint.replay.index import Index
+from forkpoint.replay.joined import elsewhere
 from forkpoint.replay.recording import Recording, reference
 
 _SECOND = 1_000_000_000
@@ -61,6 +62,16 @@ class Points:
                 if recording.started[place].time_ns <= recording.started[point].time_ns:
                     before = recording.started[place].time_ns
         return max(0, recording.started[point].time_ns - before) / _SECOND
+
+    def below(self, strand: str) -> set[int]:
+        """All points of a recorded strand and of what was spawned in it."""
+        inner = (f"{strand}/", f"{strand}#", f"{strand}~")
+        beside = {
+            point
+            for name, point in self.numbers.items()
+            if name == strand or name.startswith(inner)
+        }
+        return {*elsewhere(self._recording, strand), *beside}
 
     def left_over(self, strand: str, used: bytearray) -> list[int]:
         """The points of a recorded strand that never come once it is over."""

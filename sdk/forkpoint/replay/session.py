@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from random import Random
 from typing import NoReturn
@@ -22,9 +22,9 @@ from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.draws import Watch
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.gate import Gate, Wake
+from forkpoint.replay.gated import Gated
 from forkpoint.replay.handing import handed
 from forkpoint.replay.hostedits import HostEdits
-from forkpoint.replay.identity import opening, sleeping
 from forkpoint.replay.index import build
 from forkpoint.replay.interception import (
     CallView,
@@ -33,6 +33,7 @@ from forkpoint.replay.interception import (
     ReplayResult,
     Served,
 )
+from forkpoint.replay.joined import Taken, Tell, Told, parted, stopped, used
 from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.points import Points
 from forkpoint.replay.recording import Recording
@@ -46,7 +47,7 @@ LOCAL_LIMIT_S = 10
 """Seconds at most that local work recorded before a point lengthens the wait for it."""
 
 
-class Session:
+class Session(Gated):
     """Implements `Interceptor`. Thread-safe; it never waits, the recorder does (`arrive`).
 
     After a halt every further call raises `Diverged` again, on whatever thread. `redaction_key_id`
@@ -55,6 +56,7 @@ class Session:
     """
 
     _went_live = False
+    _tell: Tell | None = None
 
     def __init__(
         self,
@@ -151,42 +153,6 @@ class Session:
         decision = self._handed(answer, call)
         return replace(decision, environ=environ) if environ else decision
 
-    def arrive(self, call: CallView, wake: Wake) -> bool:
-        """Whether a served answer may be handed over now, in the recorded order of completion.
-
-        If not, the recorder waits until `wake` is called, from any thread, and asks again; when
-        nothing moves for `stall_s` it calls `release`. Raises `Diverged` after a halt.
-        """
-        with self._lock:
-            if self._stop is not None:
-                raise self._again(self._stop)
-            place = self._points.get(call.key)
-            return place is None or self._gate.arrive(place, wake)
-
-    def release(self, at: str) -> None:
-        """Nothing moved for too long: let the first that waits go before its turn; `at` waited."""
-        with self._lock:
-            wake = None if self._live else self._gate.release()
-            if wake is not None:
-                self.moves += 1
-                self._unproven(at)
-        if wake is not None:
-            wake()
-
-    def arrive_settled(self, strand: str, wake: Wake) -> bool:
-        """Whether a task or future that has come to its end may tell who waits for it.
-
-        Steps its strand should have made and did not will never come: nobody waits for them.
-        """
-        with self._lock:
-            recorded = self._decider.matcher.recorded(strand)
-            never = self._order.left_over(recorded, self._decider.matcher.used)
-            other = self._gate.leave(never) if never else None
-            goes = self._arrive_at(recorded, wake)
-        if other is not None:
-            other()
-        return goes
-
     @property
     def pace(self) -> float:
         """What sleeps are multiplied by: none waits, unless the policy or a live call wants it."""
@@ -202,33 +168,6 @@ class Session:
             if source == "time" and isinstance(value, int):
                 value += self._of_host.shift_ns()
             return value
-
-    def arrive_asleep(self, scope: str, number: int, wake: Wake) -> bool:
-        """Whether the n-th sleep of a scope may be over."""
-        with self._lock:
-            return self._arrive_at(sleeping(self._decider.matcher.recorded(scope), number), wake)
-
-    def arrive_open(self, call: CallView, wake: Wake) -> bool:
-        """Whether a served stream may hand over its first chunk."""
-        with self._lock:
-            place = self._points.get(call.key)
-            if place is None:
-                return True
-            return self._arrive_at(opening(self.recording.started[place].key), wake)
-
-    def settled(self, strand: str) -> None:
-        """Who waits for a strand has been told."""
-        self._pass(lambda: self._decider.matcher.recorded(strand))
-
-    def awake(self, scope: str, number: int) -> None:
-        """The n-th sleep of a scope is over."""
-        self._pass(lambda: sleeping(self._decider.matcher.recorded(scope), number))
-
-    def opened(self, call: CallView) -> None:
-        """A served stream has handed over its first chunk."""
-        place = self._points.get(call.key)
-        if place is not None:
-            self._pass(lambda: opening(self.recording.started[place].key))
 
     def end(self, call: CallView, *, output: str | None, status: str) -> None:
         """A call is over; the next in the recorded order of completion may go."""
@@ -259,6 +198,23 @@ class Session:
             found = Divergence(reason=code, key=key or "", message=message)
             self._decider.findings.diverge(found)
 
+    def join(self, strand: str, tell: Tell) -> None:
+        """This process runs one strand of a replay that another began, and tells it all."""
+        own = self._order.below(self._decider.matcher.recorded(strand))
+        self._gate.leave([point for point in self._order.order if point not in own])
+        self._tell = tell
+        self._decider.findings.told = lambda divergence: tell(parted(divergence))
+
+    def absorb(self, told: Iterable[Told]) -> None:
+        """What the processes told that joined this replay."""
+        with self._lock:
+            taken = Taken(told, self._decider.matcher)
+            for divergence in taken.divergences:
+                self._decider.findings.diverge(divergence)
+            self._decider.interventions += taken.changes
+            if taken.stop is not None and self._stop is None:
+                self._stop, self._stopped_at = taken.stop
+
     def gap(self, what: str) -> None:
         """The program holds a way past the guard, which cannot see whether it is taken."""
         if self.spec.guard != "os":
@@ -287,25 +243,13 @@ class Session:
                 ),
             )
 
-    def _arrive_at(self, name: str, wake: Wake) -> bool:
-        """Points beside the steps are kept while the run goes as recorded, no longer."""
-        point = self._order.numbers.get(name)
-        if point is None or self._stop is not None or self._decider.interventions:
-            return True
-        return self._gate.arrive(point, wake)
-
-    def _pass(self, name: Callable[[], str]) -> None:
-        with self._lock:
-            self.moves += 1
-            point = self._order.numbers.get(name())
-            wake = None if point is None else self._gate.leave((point,))
-        if wake is not None:
-            wake()
-
     def _queue(self, call: CallView, answer: Answer) -> Wake | None:
         """Give an exact answer its turn; steps answered in another way have none."""
         self.moves += 1
         gone = self._decider.matcher.take_settled()
+        if self._tell is not None:
+            lived = answer.mode is Mode.LIVE and answer.action == "live"
+            self._tell(used(gone, changed=lived or answer.mode is Mode.SIMULATED))
         if answer.mode is Mode.LIVE and answer.action == "live":
             self._live.add(call.key)
             self._went_live = True
@@ -313,14 +257,6 @@ class Session:
             self._points[call.key] = answer.place
             gone.remove(answer.place)
         return self._gate.leave(self._order.of_steps(gone)) if gone else None
-
-    def _unproven(self, key: str) -> None:
-        findings = self._decider.findings
-        findings.note("gate_released", key)
-        if self._unproven_at is None and self._decider.interventions == 0:
-            self._unproven_at = key
-            message = "an answer was handed over before its turn, so the order is not proven"
-            findings.diverge(Divergence(reason="order_unproven", key=key, message=message))
 
     def _handed(self, answer: Answer, call: CallView) -> Served | Live:
         """What a decision means for the recorder; reads blocks, outside the lock."""
@@ -353,6 +289,8 @@ class Session:
         if self._stop is None:
             self._stop = error
             self._stopped_at = key
+            if self._tell is not None:
+                self._tell(stopped(error, key))
             for wake in self._gate.open():
                 wake()
         raise self._again(self._stop) from None
