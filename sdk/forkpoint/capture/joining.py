@@ -143,8 +143,8 @@ def _patch_programs() -> None:
 
 def _program_name(args: Any) -> str:
     """What is started: a script of an interpreter by its own name, else the program by its."""
-    words = [args] if isinstance(args, str | bytes | os.PathLike) else list(args)
-    names = [Path(os.fsdecode(word).split(" ")[0]) for word in cast("list[str]", words[:2])]
+    given = cast("list[str]", [args] if isinstance(args, str | bytes | os.PathLike) else list(args))
+    names = [Path(os.fsdecode(word).split(" ")[0]) for word in given[:2]]
     if len(names) > 1 and names[0].name.startswith("python") and names[1].suffix == ".py":
         return names[1].stem
     return names[0].stem if names else ""
@@ -172,7 +172,7 @@ def _work_name(fn: Callable[..., Any]) -> str:
     """The function a pool calls; `map` hands it over in chunks."""
     if isinstance(fn, functools.partial) and fn.func.__module__ == ProcessPoolExecutor.__module__:
         return target_name(fn.args[0])
-    return target_name(fn)
+    return target_name(cast("object", fn))
 
 
 def process_name() -> str:
