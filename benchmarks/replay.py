@@ -21,6 +21,8 @@ from forkpoint.replay.session import Session
 from forkpoint.replay.spec import read_spec
 from forkpoint.testing.memory import Recorded, recorded
 
+from benchmarks.cassettes import vcrpy_call_us
+
 STEPS = 10_000
 DRAIN_EVERY = 100
 """Calls after which the recorder may catch up: this measures replay, not its bounded queue."""
@@ -41,6 +43,7 @@ def run() -> dict[str, float]:
         "replay_serve_to_pickled_dict": serve / baseline,
         "replay_10k_engine_s": serve * STEPS / MICRO,
         "replay_10k_s": median(whole_s(recording, STEPS) for _ in range(3)),
+        "replay_vcrpy_10k_s": vcrpy_call_us() * STEPS / MICRO,
         "replay_first_step_ms": first_step_ms(tape),
         "replay_100k_s": whole_s(taped(10 * STEPS)[1], 10 * STEPS),
     }

@@ -81,8 +81,8 @@ def test_a_killed_host_loses_its_last_moment_and_nothing_else(
         for host in range(HOSTS):
             said = Said.read(folder / f"{host}.log")
             check(said, download(Service(Settings(url=server)), said.run))
-        left = (folder / "data" / "spool").rglob("*")
-        assert [path for path in left if path.is_file()] == []
+        # a host may have been killed while it took away the folder of one killed before
+        assert list((folder / "data" / "spool").glob("*/*.seg")) == []
         assert not (folder / "data" / "rejected").exists()
 
 
