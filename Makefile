@@ -29,6 +29,10 @@ install: .stamps/python ## the Python environment in .venv, hash-checked
 .stamps/python: requirements.lock $(addsuffix /pyproject.toml,$(DISTRIBUTIONS)) scripts/install.sh
 	@PYTHON=$(PYTHON) scripts/install.sh
 
+.stamps/live: .stamps/python examples/agentdojo/requirements-live.lock
+	@$(BIN)/python -m examples.agentdojo.live
+	@touch $@
+
 .stamps/node: .stamps/python cockpit/package-lock.json cockpit/package.json scripts/node-tools.sh
 	@scripts/node-tools.sh
 	@cd cockpit && PATH="$(CURDIR)/.tools/bin:$$PATH" npm ci --silent
@@ -48,7 +52,7 @@ up: .stamps/python .stamps/cockpit ## the whole service in one process tree
 
 test: test-python test-cockpit ## everything, browser tests included
 
-test-python: .stamps/python .stamps/cockpit
+test-python: .stamps/python .stamps/live .stamps/cockpit
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -q
 
 test-cockpit: .stamps/node

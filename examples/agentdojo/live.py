@@ -43,13 +43,22 @@ def model_path() -> Path:
 
 
 @contextmanager
-def serving_live() -> Generator[str]:
-    """Serve the model in this process; gives the base URL of the endpoint."""
+def serving_live(*, seed: int | None = None, context: int = CONTEXT_TOKENS) -> Generator[str]:
+    """Serve the model in this process; gives the base URL of the endpoint.
+
+    With a `seed`, requests that name none repeat exactly; `context` is in tokens.
+    """
     llama: Any = importlib.import_module("xllamacpp")
     parameters = llama.CommonParams()
     parameters.model.path = str(model_path())
-    parameters.n_ctx = CONTEXT_TOKENS
+    parameters.n_ctx = context
     parameters.verbosity = -1
+    if seed is not None:
+        parameters.sampling.seed = seed
     server = llama.Server(parameters)
     yield f"{server.listening_address}/v1"
     del server
+
+
+if __name__ == "__main__":
+    install()

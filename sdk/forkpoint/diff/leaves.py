@@ -43,12 +43,22 @@ def scalars(value: object) -> set[str]:
     return found
 
 
-_DRAWN = frozenset({"created", "created_at", "system_fingerprint", "tool_call_id", "call_id"})
-"""Fields that providers fill with a new name or time in each answer."""
+_DRAWN = frozenset(
+    {
+        "call_id",
+        "created",
+        "created_at",
+        "prompt_tokens_details",
+        "system_fingerprint",
+        "timings",
+        "tool_call_id",
+    }
+)
+"""Fields that providers fill with a new name, time or state of their caches in each answer."""
 
 
 def without_ids(value: object) -> object:
-    """A model's answer without the names drawn for it: its id and times, ids of its tool calls.
+    """A model's answer without what is drawn for it: its id and times, ids of its tool calls.
 
     `id` is one at the top and in an object that also has a `function`, a `type` or a `name`; ids
     inside arguments are content and stay.
