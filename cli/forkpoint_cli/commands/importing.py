@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -17,11 +17,16 @@ from forkpoint_cli.importers.agentdojo_log import LogFormatError
 from forkpoint_cli.importers.files import found_files
 from forkpoint_cli.importers.otlp import send_files
 from forkpoint_cli.importers.tape import ImportedRun, Importer
+from forkpoint_cli.importers.tau import import_trajectory
+from forkpoint_cli.importers.tau_log import TrajectoryFormatError
 from forkpoint_cli.redaction import our_redactor
 from forkpoint_cli.session import Session, json_option, pass_session
 from forkpoint_cli.upload import Totals, upload_files
 
-FORMATS = ("agentdojo", "otlp")
+Read = Callable[[bytes, Importer], ImportedRun]
+
+READERS: Mapping[str, Read] = {"agentdojo": import_log, "tau": import_trajectory}
+FORMATS = (*READERS, "otlp")
 
 
 @click.command(name="import")
@@ -32,7 +37,8 @@ FORMATS = ("agentdojo", "otlp")
 def import_runs(session: Session, form: str, paths: tuple[str, ...], as_json: bool) -> None:
     """Import FILEs, directories or globs; importing one again changes nothing.
 
-    FORMAT is agentdojo (run logs) or otlp (exports of OpenTelemetry: JSON lines or protobuf).
+    FORMAT is agentdojo (run logs), tau (trajectories of tau-bench) or otlp (exports of
+    OpenTelemetry: JSON lines or protobuf).
     """
     files = found_files(paths, suffix=".json")
     if not files:
@@ -40,7 +46,7 @@ def import_runs(session: Session, form: str, paths: tuple[str, ...], as_json: bo
     if form == "otlp":
         _import_otlp(session, files, as_json=as_json)
         return
-    totals = import_with_bar(session, files)
+    totals = import_with_bar(session, files, form=form)
     if as_json:
         session.output.json(totals.facts())
         return
@@ -50,10 +56,10 @@ def import_runs(session: Session, form: str, paths: tuple[str, ...], as_json: bo
     )
 
 
-def import_with_bar(session: Session, files: Sequence[Path]) -> Totals:
+def import_with_bar(session: Session, files: Sequence[Path], *, form: str = "agentdojo") -> Totals:
     """Upload files while a bar on stderr shows how far it is."""
     with _bar(session, len(files)) as advance:
-        return upload_files(session.service, files, _reader(session), advance=advance)
+        return upload_files(session.service, files, _reader(session, form), advance=advance)
 
 
 def _import_otlp(session: Session, files: Sequence[Path], *, as_json: bool) -> None:
@@ -80,7 +86,7 @@ def _bar(session: Session, files: int) -> Generator[Callable[[], None]]:
         yield lambda: progress.advance(bar)
 
 
-def _reader(session: Session) -> Callable[[Path], ImportedRun]:
+def _reader(session: Session, form: str) -> Callable[[Path], ImportedRun]:
     """Reads a log with everything masked that a recorder of this data directory would mask."""
     redactor = our_redactor(session.settings)
     importer = Importer(
@@ -92,8 +98,8 @@ def _reader(session: Session) -> Callable[[Path], ImportedRun]:
 
     def read(path: Path) -> ImportedRun:
         try:
-            return import_log(path.read_bytes(), importer)
-        except LogFormatError as error:
-            raise LogFormatError(f"{path}: {error.message}") from None
+            return READERS[form](path.read_bytes(), importer)
+        except (LogFormatError, TrajectoryFormatError) as error:
+            raise type(error)(f"{path}: {error.message}") from None
 
     return read

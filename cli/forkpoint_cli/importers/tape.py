@@ -75,6 +75,7 @@ class Call:
     parent: str | None = None
     model: str | None = None
     codec: str | None = None
+    subtype: str | None = None
     delta: Stored | None = None
     """The messages new in this scope since its last model step."""
 
@@ -125,6 +126,7 @@ class Tape:
                 parent_id=call.parent,
                 codec=call.codec,
                 model=call.model,
+                subtype=call.subtype,
                 signature=digest_text(signature(call.kind, call.name, parts)),
                 delta=digest_text(signature(call.kind, call.name, delta)) if delta else None,
                 artifacts=tuple(stored.ref(f"input.{n}") for n, stored in call.parts.items()),

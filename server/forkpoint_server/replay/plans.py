@@ -160,6 +160,8 @@ def _unfit(executor: Executor, asked: Asked, *, derived: bool) -> str | None:
         return "no worker does this here"
     if executor is Executor.VERIFY and asked.is_fork:
         return "a recording is verified as it is: without cut and edits"
+    if executor is Executor.GRAPH and not asked.edits:
+        return "there is no edit whose effect could spread"
     return None
 
 

@@ -19,6 +19,8 @@ from forkpoint_server.replay.rows import SessionRow, session_by_id
 from forkpoint_server.replay.words import Executor, SessionState
 
 from forkpoint_worker.replays.attempt import Attempt
+from forkpoint_worker.replays.forks import graph
+from forkpoint_worker.replays.loop import loop
 from forkpoint_worker.replays.reading import Recorded, read_recorded
 from forkpoint_worker.replays.verify import verify
 from forkpoint_worker.replays.writing import NewRun
@@ -28,7 +30,11 @@ LOOK_S = 0.3
 """Seconds between two looks whether the session was cancelled."""
 Execute = Callable[[Attempt, Recorded], Awaitable[End]]
 
-EXECUTORS: Mapping[Executor, Execute] = {Executor.VERIFY: verify}
+EXECUTORS: Mapping[Executor, Execute] = {
+    Executor.VERIFY: verify,
+    Executor.GRAPH: graph,
+    Executor.LOOP: loop,
+}
 
 
 async def replay(work: Work) -> None:

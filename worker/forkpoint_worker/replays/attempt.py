@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from forkpoint.errors import ReplayError
+from forkpoint.replay.fresh import Ask, Reply
 from forkpoint.replay.reemit import Target
 from forkpoint.replay.spec import ReplaySpec, read_spec
 from forkpoint_server.db.engine import driver
@@ -69,6 +71,12 @@ class Attempt:
         """Preparation is over."""
         total = len(recorded.recording)
         await self.progress(Step(state=SessionState.RUNNING, matched=0, total=total))
+
+    async def ask(self, asked: Ask) -> Reply:
+        """Ask a model. Raises `ReplayError` `live_refused` while no provider is configured."""
+        raise ReplayError(
+            "no model provider is configured for this service", code="live_refused", key=asked.key
+        )
 
     async def over(self, ended: End) -> None:
         """The end of the session, and with it of the job."""

@@ -1,0 +1,227 @@
+"""How providers write a turn: a reply, the tool calls in it, and the messages that answer them.
+
+Three families: chat completions and responses of OpenAI, messages of Anthropic. Client libraries
+repeat a reply in the next request in a few ways, which are numbered `forms`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import orjson
+
+from forkpoint.content.blocks import Value
+from forkpoint.errors import EventError
+from forkpoint.events.canonical import Plain, canonical_bytes
+
+Fields = Mapping[str, object]
+Family = Literal["chat", "responses", "messages"]
+RESULT_FORMS = 2
+"""Ways to write a chat message with a tool's result: without and with its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """What a reply asks for; `args` is parsed where the provider writes JSON text."""
+
+    id: str
+    name: str
+    args: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One way in which a client writes turns down."""
+
+    reply: int
+    result: int
+    encoding: int
+    """Index in `ENCODINGS`."""
+
+
+def forms(family: Family) -> list[Form]:
+    """All ways of a family, the usual first."""
+    replies, results = (len(_REPLIES), RESULT_FORMS) if family == "chat" else (1, 1)
+    return [
+        Form(reply=reply, result=result, encoding=encoding)
+        for encoding in range(len(ENCODINGS))
+        for reply in range(replies)
+        for result in range(results)
+    ]
+
+
+def family_of(output: object) -> Family | None:
+    """The family of a recorded reply; None for one of no known form."""
+    if not isinstance(output, dict):
+        return None
+    reply = cast("Fields", output)
+    if isinstance(reply.get("output"), list):
+        return "responses"
+    if "choices" in reply or reply.get("role") == "assistant":
+        content = reply.get("content")
+        blocks = isinstance(content, list) and "tool_calls" not in reply
+        typed = blocks and all(isinstance(block, dict) for block in cast("list[object]", content))
+        return "messages" if typed and "choices" not in reply else "chat"
+    return None
+
+
+def calls_of(family: Family, output: object) -> list[ToolCall]:
+    """The tool calls of a reply, in order."""
+    if family == "chat":
+        asked = _items(_message(output).get("tool_calls"))
+        return [_chat_call(call) for call in asked]
+    if family == "responses":
+        items = list(_items(cast("Fields", output).get("output")))
+        return [
+            ToolCall(
+                id=str(item.get("call_id")),
+                name=str(item.get("name")),
+                args=_parsed(item.get("arguments")),
+            )
+            for item in items
+            if item.get("type") == "function_call"
+        ]
+    return [
+        ToolCall(id=str(block.get("id")), name=str(block.get("name")), args=block.get("input"))
+        for block in _items(cast("Fields", output).get("content"))
+        if block.get("type") == "tool_use"
+    ]
+
+
+def reply_items(family: Family, output: object, form: Form) -> list[Value]:
+    """What a reply adds to the messages of the next request."""
+    if family == "chat":
+        return [cast("Value", _REPLIES[form.reply](_message(output)))]
+    if family == "responses":
+        return list(cast("Sequence[Value]", cast("Fields", output).get("output")))
+    content = cast("Value", cast("Fields", output).get("content"))
+    return [{"role": "assistant", "content": content}]
+
+
+def result_items(
+    family: Family, calls: Sequence[ToolCall], texts: Sequence[str], form: Form
+) -> list[Value]:
+    """What the results of a reply's calls add, in call order."""
+    pairs = list(zip(calls, texts, strict=True))
+    if family == "chat":
+        return [_chat_result(call, text, form) for call, text in pairs]
+    if family == "responses":
+        return [
+            {"type": "function_call_output", "call_id": call.id, "output": text}
+            for call, text in pairs
+        ]
+    blocks: list[Value] = [
+        {"type": "tool_result", "tool_use_id": call.id, "content": text} for call, text in pairs
+    ]
+    return [{"role": "user", "content": blocks}] if blocks else []
+
+
+def user_item(text: str) -> Value:
+    """What a user's answer adds, in every family."""
+    return {"role": "user", "content": text}
+
+
+def encoded(output: object, form: Form) -> str | None:
+    """A tool's output as the text of its message; None where the encoding has none for it."""
+    return ENCODINGS[form.encoding][1](output)
+
+
+def error_texts(error: object) -> list[str]:
+    """How a failed tool is told to the model, the usual first."""
+    value: Fields = cast("Fields", error) if isinstance(error, dict) else {}
+    name, said = str(value.get("class") or ""), str(value.get("message") or "")
+    written = [said, f"{name}: {said}", f"Error: {said}", str(value.get("repr") or "")]
+    return list(dict.fromkeys(written))
+
+
+def _text(output: object) -> str | None:
+    return output if isinstance(output, str) else None
+
+
+def _json(separators: tuple[str, str]) -> Callable[[object], str | None]:
+    def write(output: object) -> str | None:
+        try:
+            return json.dumps(output, separators=separators)
+        except (TypeError, ValueError):
+            return None
+
+    return write
+
+
+def _canonical(output: object) -> str | None:
+    try:
+        return canonical_bytes(cast("Plain", output)).decode()
+    except (EventError, TypeError):
+        return None
+
+
+ENCODINGS: tuple[tuple[str, Callable[[object], str | None]], ...] = (
+    ("text", _text),
+    ("compact JSON", _json((",", ":"))),
+    ("spaced JSON", _json((", ", ": "))),
+    ("canonical JSON", _canonical),
+    ("str", str),
+)
+"""The ways in which agents write a tool's output into a message."""
+
+
+def _whole(message: Fields) -> object:
+    return dict(message)
+
+
+def _present(message: Fields) -> object:
+    return {name: value for name, value in message.items() if value is not None}
+
+
+def _plain(message: Fields) -> object:
+    return {name: message[name] for name in ("role", "content", "tool_calls") if name in message}
+
+
+_REPLIES: tuple[Callable[[Fields], object], ...] = (
+    _whole,
+    _present,
+    _plain,
+    lambda message: _present(cast("Fields", _plain(message))),
+)
+
+
+def _message(output: object) -> Fields:
+    """The assistant message of a chat completion, or the message itself."""
+    reply = cast("Fields", output)
+    choices = _items(reply.get("choices"))
+    if choices:
+        return cast("Fields", choices[0].get("message") or {})
+    return reply
+
+
+def _chat_call(call: Fields) -> ToolCall:
+    function = cast("Fields", call.get("function") or {})
+    return ToolCall(
+        id=str(call.get("id")),
+        name=str(function.get("name")),
+        args=_parsed(function.get("arguments")),
+    )
+
+
+def _chat_result(call: ToolCall, text: str, form: Form) -> Value:
+    message: dict[str, Value] = {"role": "tool", "tool_call_id": call.id, "content": text}
+    if form.result == 1:
+        message["name"] = call.name
+    return cast("Value", message)
+
+
+def _parsed(arguments: object) -> object:
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        return orjson.loads(arguments or "{}")
+    except orjson.JSONDecodeError:
+        return arguments
+
+
+def _items(value: object) -> list[Fields]:
+    listed = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("Fields", item) for item in listed if isinstance(item, dict)]

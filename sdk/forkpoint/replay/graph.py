@@ -1,0 +1,395 @@
+"""Edits spread through a recorded run without its code: inputs that hold an edited answer change.
+
+Which steps there are stays as recorded. An input that changed is signed again and answered by a
+recorded call with exactly that input, by the policy's payload, or, where the policy says live and
+it is a model, by asking it. Else the recorded answer stands and is marked `stale`. A new answer is
+followed downstream in the same way; a reply that asks for other tools ends the replay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from typing import Literal, NamedTuple, cast
+
+from msgspec.structs import replace
+
+from forkpoint.content.blocks import Digest, Value
+from forkpoint.errors import ReplayError
+from forkpoint.events.kinds import Kind, Match, Mode, RunStatus
+from forkpoint.events.model import ArtifactRef, Event, ReplayInfo, RunEnd, StepEnded, StepStarted
+from forkpoint.replay.answers import edited, read, recorded
+from forkpoint.replay.cut import Cut, past
+from forkpoint.replay.edits import EditPlan, changed_parts
+from forkpoint.replay.effects import refusal
+from forkpoint.replay.families import calls_of, family_of
+from forkpoint.replay.fresh import Ask, Executed, Page, Reply, ended_with, signed
+from forkpoint.replay.holders import Replacements, call_id_of
+from forkpoint.replay.index import build
+from forkpoint.replay.interception import Outcome
+from forkpoint.replay.plan import spec_cut
+from forkpoint.replay.recording import Recording
+from forkpoint.replay.reemit import Reemission
+from forkpoint.replay.rules import CallFacts, Rules, Treatment
+from forkpoint.replay.simulate import error_value, payload
+from forkpoint.replay.spec import ReplaySpec
+from forkpoint.replay.spend import Purse
+from forkpoint.replay.taint import Taints
+
+Executing = Generator[Ask, Reply, Executed]
+How = Literal["recorded", "stale", "given"]
+
+
+class Given(NamedTuple):
+    """An answer that is not the recorded one at its place, or is one for another input."""
+
+    how: How
+    mode: Mode
+    outcome: Outcome | None = None
+    source: int | None = None
+    taint: str | None = None
+    edit: int | None = None
+    rule: int | None = None
+    reply: Reply | None = None
+
+
+class Graph:
+    """One propagation. `run` gives the new run's events to `page` and asks models on the way."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        events: Sequence[tuple[int, Event]],
+        spec: ReplaySpec,
+        emission: Reemission,
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        cut = spec_cut(recording, spec)
+        self.page = Page()
+        self._recording, self._events, self._spec = recording, events, spec
+        self._emission = emission
+        self._edits = EditPlan(spec.edits, recording, cut)
+        self._rules = Rules(spec.policy)
+        self._index = build(recording)
+        self._past = bytearray(len(recording)) if cut is None else past(recording, self._index, cut)
+        _refuse_past_edits(recording, self._edits, self._past, cut)
+        self._purse = Purse(spec.policy.budgets, now)
+        self._replaced = Replacements(self._get, self.page.blocks.put)
+        self._taints = Taints()
+        self._used = bytearray(len(recording))
+        self._given: dict[str, Given] = {}
+        """Recorded step id -> its answer, where it is another."""
+        self._open: dict[str, StepStarted] = {}
+        self._counts = Counter[str]()
+        self._last_ns = emission.target.begins_ns
+        self._rewritten: list[str] = []
+        self._stale: list[str] = []
+        self._matched = 0
+        self._stop: ReplayError | None = None
+
+    def run(self) -> Executing:
+        """Write every event once; gives how it ended."""
+        for seq, event in self._events:
+            if isinstance(event, StepStarted):
+                yield from self._start(seq, event)
+                self._open[event.step_id] = event
+                if self._stop is not None:
+                    self._close()
+                    break
+            elif isinstance(event, StepEnded) and event.step_id in self._given:
+                self._end(seq, event)
+            else:
+                self._emit(self._emission.event(seq, event))
+            if isinstance(event, StepEnded):
+                self._open.pop(event.step_id, None)
+        return self._executed()
+
+    def _start(self, seq: int, event: StepStarted) -> Generator[Ask, Reply, None]:
+        place = self._recording.by_key[event.key]
+        if self._past[place] and place not in self._edits.answers:
+            self._matched += 1
+            self._emit(self._emission.event(seq, event))
+            return
+        roots, kind = self._inputs(place), event.kind
+        treatment = self._treatment(place)
+        changed = roots != self._recording.parts(place)
+        given = yield from self._answer(place, roots, treatment, changed=changed)
+        started = self._emission.event(seq, self._asking(event, roots) if changed else event)
+        info = self._info(place, given, changed=changed)
+        self._emit(replace(cast("StepStarted", started), replay=info))
+        if changed:
+            self._rewritten.append(event.key)
+        elif given.how == "recorded":
+            self._matched += 1
+        if given.outcome is not None:
+            self._given[event.step_id] = given
+            self._follow(place, given.outcome, kind)
+
+    def _end(self, seq: int, event: StepEnded) -> None:
+        given = self._given[event.step_id]
+        outcome = given.outcome or Outcome()
+        ended = ended_with(event, outcome, self.page.answer(outcome), reply=given.reply)
+        self._emit(self._emission.event(seq, ended))
+
+    def _close(self) -> None:
+        """End what is open where the replay stopped: the step that stopped it, then its scopes."""
+        for event in reversed(list(self._open.values())):
+            over = StepEnded(
+                run_id=event.run_id,
+                sequence_no=self._counts[str(event.writer)],
+                time_ns=self._last_ns - self._emission.moved(0),
+                writer=event.writer,
+                step_id=event.step_id,
+                status="cancelled",
+            )
+            given = self._given.get(event.step_id)
+            if given is not None and given.outcome is not None:
+                refs = self.page.answer(given.outcome)
+                over = ended_with(over, given.outcome, refs, reply=given.reply)
+            self._emit(self._emission.event(-1, over))
+
+    # Inputs
+
+    def _inputs(self, place: int) -> dict[str, str | None]:
+        """Roots of a step's input parts with every edit and every replaced answer in them."""
+        parts = self._recording.parts(place)
+        roots = {
+            part: None if root is None else self._replaced.rewritten(root)
+            for part, root in parts.items()
+        }
+        edits = self._edits.of_input(place, self._recording.types[place][0], after_cut=True)
+        if not edits:
+            return roots
+
+        def value(part: str) -> object:
+            return read(str(roots[part]), self._get)
+
+        for part, new in changed_parts(edits, value, parts).items():
+            roots[part] = self.page.store(part, new).root
+        return roots
+
+    def _asking(self, event: StepStarted, roots: Mapping[str, str | None]) -> StepStarted:
+        """A start whose input changed: other roots, signed again."""
+        artifacts = [ref for ref in event.artifacts if ref.role[6:] not in roots]
+        sizes = {ref.role: ref.size for ref in event.artifacts}
+        named = [
+            _ref(f"input.{part}", root, sizes.get(f"input.{part}", 0))
+            for part, root in roots.items()
+        ]
+        whole = {part: root for part, root in roots.items() if root is not None}
+        signature = signed(event.kind, event.name, whole) if len(whole) == len(roots) else None
+        return replace(event, artifacts=(*artifacts, *named), signature=signature, delta=None)
+
+    # Answers
+
+    def _answer(
+        self, place: int, roots: Mapping[str, str | None], treatment: Treatment, *, changed: bool
+    ) -> Generator[Ask, Reply, Given]:
+        if place in self._edits.answers:
+            number, edit = self._edits.answers[place]
+            outcome = edited(self._recording, place, edit)
+            return Given("given", Mode.SIMULATED, outcome, taint="simulated", edit=number)
+        if treatment.transparent:
+            return Given("recorded", Mode.CACHED)
+        if not changed and treatment.mode in (Mode.EXACT, Mode.CACHED):
+            self._used[place] = 1
+            return Given("recorded", treatment.mode, rule=treatment.rule)
+        rungs = (treatment.mode.value, *treatment.on_miss)
+        for rung in rungs:
+            given = yield from self._rung(rung, place, roots, treatment)
+            if given is not None:
+                return given._replace(rule=treatment.rule)
+        self._stale.append(self._recording.started[place].key)
+        return Given("stale", Mode.CACHED, taint="approximate", rule=treatment.rule)
+
+    def _rung(
+        self, rung: str, place: int, roots: Mapping[str, str | None], treatment: Treatment
+    ) -> Generator[Ask, Reply, Given | None]:
+        kind, name = self._recording.types[place]
+        if rung in ("exact", "cached"):
+            return self._borrowed(place, roots)
+        if rung == "simulated" and treatment.simulate is not None:
+            made = payload(
+                treatment.simulate, self._values(roots), codec=self._recording.started[place].codec
+            )
+            status = "ok" if made.error is None else "error"
+            outcome = Outcome(output=made.output, error=made.error, status=status)
+            return Given("given", Mode.SIMULATED, outcome, taint="simulated")
+        if rung == "error_result":
+            error = error_value("LookupError", f"no recorded answer for {kind} {name}")
+            outcome = Outcome(error=error, status="error")
+            return Given("given", Mode.SIMULATED, outcome, taint="simulated")
+        if rung == "live" and kind is Kind.MODEL:
+            return (yield from self._live(place, roots, treatment))
+        return None
+
+    def _live(
+        self, place: int, roots: Mapping[str, str | None], treatment: Treatment
+    ) -> Generator[Ask, Reply, Given | None]:
+        step = self._recording.started[place]
+        refused = self._purse.exhausted(Kind.MODEL) or refusal(
+            treatment.effect, step.name, self._spec.policy, self._spec.grants
+        )
+        if refused is not None:
+            if treatment.mode is Mode.LIVE:
+                self._halt(refused, "the policy does not allow this live call", place)
+            return None
+        self._purse.begin()
+        reply = yield Ask(key=step.key, codec=step.codec, parts=self._values(roots))
+        self._purse.spend(
+            tokens=(reply.tokens_in or 0) + (reply.tokens_out or 0),
+            cost_micro_usd=reply.cost_micro_usd or 0,
+        )
+        return Given("given", Mode.LIVE, reply.outcome, taint="live", reply=reply)
+
+    def _borrowed(self, place: int, roots: Mapping[str, str | None]) -> Given | None:
+        """The answer of a recorded call with exactly this input, nobody's yet."""
+        kind, name = self._recording.types[place]
+        whole = {part: root for part, root in roots.items() if root is not None}
+        if len(whole) != len(roots):
+            return None
+        wanted = ((kind, name), signed(kind, name, whole))
+        for other in self._index.anywhere.get(wanted, ()):
+            ended = self._recording.ended[other]
+            if not self._used[other] and ended is not None and ended.status == "ok":
+                self._used[other] = 1
+                outcome = None if other == place else recorded(self._recording, other)
+                return Given("recorded", Mode.CACHED, outcome, source=other)
+        return None
+
+    def _follow(self, place: int, new: Outcome, kind: Kind) -> None:
+        """Carry a new answer downstream; one with other tool calls has nothing to go on with."""
+        old = recorded(self._recording, place)
+        if kind is Kind.MODEL and new.error is None and _calls(new) != _calls(old):
+            self._halt("new_tool_call", "the new reply asks for other tools than recorded", place)
+        self._replaced.add(old, new, call_id=self._call_id(place))
+
+    def _call_id(self, place: int) -> str | None:
+        """The id of the call that a tool step answered, from the reply before it in its scope."""
+        kind, name = self._recording.types[place]
+        root = self._recording.parts(place).get("args")
+        if kind is not Kind.TOOL or root is None:
+            return None
+        args = read(root, self._recording.get)
+        slots = self._index.slots[self._recording.scopes[place]]
+        taken = 0
+        for other in reversed(slots[: self._index.slot[place]]):
+            if self._recording.types[other][0] is Kind.MODEL:
+                output = recorded(self._recording, other).output
+                return call_id_of(output, name, args, taken=taken)
+            taken += (
+                self._recording.started[other].signature == self._recording.started[place].signature
+            )
+        return None
+
+    # What it says
+
+    def _info(self, place: int, given: Given, *, changed: bool) -> ReplayInfo:
+        step = self._recording.started[place]
+        source = place if given.source is None else given.source
+        agrees = not changed and given.how == "recorded"
+        taint = self._taints.of(step.strand, new=given.taint)
+        return ReplayInfo(
+            session=self._spec.session,
+            mode=given.mode,
+            match=Match.EXACT
+            if agrees
+            else Match.MOVED
+            if given.source is not None
+            else Match.NONE,
+            source=self._recording.source(source),
+            rule=given.rule,
+            edit=given.edit,
+            executor=self._emission.target.executor,
+            taint=taint,
+            divergence="stale" if given.how == "stale" else None,
+        )
+
+    def _executed(self) -> Executed:
+        stop = self._stop
+        end = self._closing() if stop is None else self._stopped()
+        said: dict[str, object] = {"rewritten": self._rewritten, "stale": self._stale}
+        key = None if stop is None else str(stop.details.get("key"))
+        return Executed(
+            end=end,
+            stop=None if stop is None else stop.code,
+            message=None if stop is None else stop.message,
+            key=key,
+            source_key=key,
+            matched=self._matched,
+            said=said,
+        )
+
+    def _closing(self) -> RunEnd | None:
+        """The recorded end; the run's output holds what it would hold now."""
+        end = self._recording.end
+        if end is None:
+            return None
+        artifacts = [
+            ref
+            if ref.role != "output" or ref.root is None
+            else _ref(ref.role, self._replaced.rewritten(ref.root), ref.size)
+            for ref in end.artifacts
+        ]
+        return replace(end, artifacts=tuple(artifacts))
+
+    def _stopped(self) -> RunEnd:
+        return RunEnd(
+            run_id=self._recording.start.run_id,
+            status=RunStatus.CANCELLED,
+            ended_ns=self._last_ns - self._emission.moved(0),
+            events=dict(self._counts),
+        )
+
+    def _treatment(self, place: int) -> Treatment:
+        step = self._recording.started[place]
+        kind, name = self._recording.types[place]
+        return self._rules.resolve(
+            CallFacts(
+                kind=kind,
+                name=name,
+                site=step.site,
+                strand=step.strand,
+                key=step.key,
+                effect=step.effect,
+                after_cut=True,
+            )
+        )
+
+    def _values(self, roots: Mapping[str, str | None]) -> dict[str, Value]:
+        """The input parts decoded, for who answers in their place."""
+        return {part: read(root, self._get) for part, root in roots.items() if root is not None}
+
+    def _halt(self, code: str, why: str, place: int) -> None:
+        if self._stop is None:
+            key = self._recording.started[place].key
+            self._stop = ReplayError(why, code=code, key=key)
+
+    def _emit(self, event: Event) -> None:
+        self.page.events.append(event)
+        self._counts[str(event.writer)] += 1
+        self._last_ns = max(self._last_ns, event.time_ns)
+
+    def _get(self, wanted: Collection[Digest]) -> Mapping[Digest, bytes]:
+        return {**self._recording.get(wanted), **self.page.blocks.get(wanted)}
+
+
+def _ref(role: str, root: str | None, size: int) -> ArtifactRef:
+    return ArtifactRef(role=role, root=root, size=size)
+
+
+def _calls(outcome: Outcome) -> list[tuple[str, object]]:
+    family = family_of(outcome.output)
+    if family is None:
+        return []
+    return [(call.name, call.args) for call in calls_of(family, outcome.output)]
+
+
+def _refuse_past_edits(
+    recording: Recording, edits: EditPlan, before: bytearray, cut: Cut | None
+) -> None:
+    for place in edits.places:
+        if before[place] and (cut is None or place != cut.place):
+            key = recording.started[place].key
+            raise ReplayError(f"step {key} lies before the cut; cut there", code="cut_invalid")

@@ -1,0 +1,188 @@
+"""Forks without agent code: the engine decides step by step, here its run is written."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast
+
+from forkpoint.content import Digest, MemoryBlocks, Value, digest_text, encode
+from forkpoint.events.kinds import Verdict
+from forkpoint.events.model import Event, Origin, StepStarted
+from forkpoint.replay.codes import exit_code, verdict_of
+from forkpoint.replay.fresh import Ask, Executed, Page, Reply
+from forkpoint.replay.graph import Executing, Graph
+from forkpoint.replay.plan import spec_cut
+from forkpoint.replay.reemit import Reemission
+from forkpoint.replay.report import REPORT_FORMAT
+from forkpoint.replay.spec import ReplaySpec
+from forkpoint_server.replay.progress import End, Step
+from forkpoint_server.replay.words import SAYS
+
+from forkpoint_worker.replays.attempt import Attempt
+from forkpoint_worker.replays.payload import roots_of
+from forkpoint_worker.replays.reading import Recorded
+from forkpoint_worker.replays.verify import stored
+from forkpoint_worker.replays.writing import BATCH
+
+
+class Executor(Protocol):
+    """What the engine gives to execute: a run written to `page`, asking models on its way."""
+
+    page: Page
+
+    def run(self) -> Executing:
+        """Write the run."""
+        ...
+
+
+async def graph(attempt: Attempt, recorded: Recorded) -> End:
+    """Spread the edits of a fork through its recording: `forked`, or stopped by its policy."""
+    await attempt.payload().keep(roots_of(recorded), recorded.blocks)
+    emission = Reemission(recorded.start, attempt.target)
+    spec = attempt.spec
+    executor = await asyncio.to_thread(
+        Graph,
+        recorded.recording,
+        recorded.events,
+        spec,
+        emission,
+        now=attempt.work.services.clock,
+    )
+    return await execute(attempt, recorded, executor, emission)
+
+
+async def execute(
+    attempt: Attempt, recorded: Recorded, executor: Executor, emission: Reemission
+) -> End:
+    """Write what an executor of the engine gives, asking models for it, to the end."""
+    await attempt.running(recorded)
+    spec = attempt.spec
+    origin, kept = _origin(attempt, recorded, spec)
+    await attempt.run.start(emission.opening(origin), kept)
+    writing = _Writing(attempt, executor.page)
+    executed = await _driven(attempt, executor, writing)
+    await writing.flush()
+    verdict = Verdict.FORKED if executed.stop is None else verdict_of(executed.stop)
+    report = _report(attempt, recorded, executed, verdict)
+    blocks, ref = stored("replay_report", report)
+    end = executed.end or emission.cut_short(recorded.events)
+    await attempt.run.finish(emission.closing(end, verdict, (ref,)), {**writing.unsent(), **blocks})
+    return End(
+        verdict=verdict,
+        reason=executed.stop,
+        message=executed.message,
+        failed_step=_failed(recorded, executed),
+        report=report,
+        step=Step(matched=executed.matched),
+    )
+
+
+class _Writing:
+    """Sends pages in batches; every block goes out once."""
+
+    def __init__(self, attempt: Attempt, page: Page) -> None:
+        self._attempt = attempt
+        self._page = page
+        self._sent: set[Digest] = set()
+        self._steps = 0
+
+    async def flush(self) -> None:
+        """Send what the page holds."""
+        events, _ = self._page.take()
+        for at in range(0, len(events), BATCH):
+            some = events[at : at + BATCH]
+            await self._attempt.run.send(some, self.unsent())
+            await self._attempt.progress(Step(key=_last_key(some), matched=self._count(some)))
+
+    def unsent(self) -> dict[Digest, bytes]:
+        """Blocks that were not sent before; they count as sent from now on."""
+        fresh = {
+            digest: body
+            for digest, body in self._page.blocks.blocks.items()
+            if digest not in self._sent
+        }
+        self._sent.update(fresh)
+        return fresh
+
+    def _count(self, events: list[Event]) -> int:
+        self._steps += sum(isinstance(event, StepStarted) for event in events)
+        return self._steps
+
+
+async def _driven(attempt: Attempt, executor: Executor, writing: _Writing) -> Executed:
+    """Run the engine in a thread; in between, send what it wrote and ask the models it names."""
+    running = executor.run()
+    reply: Reply | None = None
+    while True:
+        asked = await asyncio.to_thread(_advanced, running, reply)
+        if isinstance(asked, Executed):
+            return asked
+        await writing.flush()
+        reply = await attempt.ask(asked)
+
+
+def _advanced(running: Executing, reply: Reply | None) -> Ask | Executed:
+    try:
+        return next(running) if reply is None else running.send(reply)
+    except StopIteration as over:
+        return cast("Executed", over.value)
+
+
+def _origin(
+    attempt: Attempt, recorded: Recorded, spec: ReplaySpec
+) -> tuple[Origin, dict[Digest, bytes]]:
+    blocks = MemoryBlocks()
+    cut = spec_cut(recorded.recording, spec)
+    edits = [cast("Value", edit.to_json()) for edit in spec.edits]
+
+    def kept(value: Value) -> str:
+        return digest_text(encode(value, blocks.put))
+
+    origin = Origin(
+        run=recorded.start.run_id,
+        session=attempt.session.session_id,
+        kind=spec.kind,
+        cut_key=None if cut is None else cut.used,
+        cut_side=None if cut is None else cut.side,
+        edits=kept(edits) if edits else None,
+        policy=kept(cast("Value", spec.policy.to_json())),
+    )
+    return origin, blocks.blocks
+
+
+def _report(
+    attempt: Attempt, recorded: Recorded, executed: Executed, verdict: Verdict | None
+) -> dict[str, object]:
+    """`forkpoint.divergence/1` of a fork on a worker, with what its executor has to say."""
+    soft = [{"code": SAYS[attempt.session.executor], "count": 1}]
+    if not attempt.spec.baseline:
+        soft.append({"code": "baseline_unproven", "count": 1})
+    return {
+        "format": REPORT_FORMAT,
+        "verdict": None if verdict is None else verdict.value,
+        "exit": exit_code(verdict),
+        "failedStep": _failed(recorded, executed),
+        "message": executed.message,
+        "matched": executed.matched,
+        "recorded": len(recorded.recording),
+        "changes": [],
+        "soft": soft,
+        **executed.said,
+    }
+
+
+def _failed(recorded: Recorded, executed: Executed) -> dict[str, object] | None:
+    if executed.stop is None:
+        return None
+    place = recorded.recording.by_key.get(executed.source_key or "")
+    return {
+        "key": executed.key,
+        "sequence": None if place is None else recorded.recording.seqs[place],
+        "sourceKey": executed.source_key,
+        "reason": executed.stop,
+    }
+
+
+def _last_key(events: list[Event]) -> str | None:
+    keys = (event.key for event in reversed(events) if isinstance(event, StepStarted))
+    return next(keys, None)
