@@ -18,7 +18,7 @@ from forkpoint.content.blocks import Digest, Value
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind, Match, Mode, RunStatus
 from forkpoint.events.model import ArtifactRef, Event, ReplayInfo, RunEnd, StepEnded, StepStarted
-from forkpoint.replay.answers import edited, read, recorded
+from forkpoint.replay.answers import Answers, read
 from forkpoint.replay.cut import Cut, past
 from forkpoint.replay.edits import EditPlan, changed_parts
 from forkpoint.replay.effects import refusal
@@ -75,6 +75,7 @@ class Graph:
         self._past = bytearray(len(recording)) if cut is None else past(recording, self._index, cut)
         _refuse_past_edits(recording, self._edits, self._past, cut)
         self._purse = Purse(spec.policy.budgets, now)
+        self._answers = Answers(recording)
         self._replaced = Replacements(self._get, self.page.blocks.put)
         self._taints = Taints()
         self._used = bytearray(len(recording))
@@ -188,7 +189,7 @@ class Graph:
     ) -> Generator[Ask, Reply, Given]:
         if place in self._edits.answers:
             number, edit = self._edits.answers[place]
-            outcome = edited(self._recording, place, edit)
+            outcome = self._answers.edited(place, edit)
             return Given("given", Mode.SIMULATED, outcome, taint="simulated", edit=number)
         if treatment.transparent:
             return Given("recorded", Mode.CACHED)
@@ -254,13 +255,13 @@ class Graph:
             ended = self._recording.ended[other]
             if not self._used[other] and ended is not None and ended.status == "ok":
                 self._used[other] = 1
-                outcome = None if other == place else recorded(self._recording, other)
+                outcome = None if other == place else self._answers.recorded(other)
                 return Given("recorded", Mode.CACHED, outcome, source=other)
         return None
 
     def _follow(self, place: int, new: Outcome, kind: Kind) -> None:
         """Carry a new answer downstream; one with other tool calls has nothing to go on with."""
-        old = recorded(self._recording, place)
+        old = self._answers.recorded(place)
         if kind is Kind.MODEL and new.error is None and _calls(new) != _calls(old):
             self._halt("new_tool_call", "the new reply asks for other tools than recorded", place)
         self._replaced.add(old, new, call_id=self._call_id(place))
@@ -276,7 +277,7 @@ class Graph:
         taken = 0
         for other in reversed(slots[: self._index.slot[place]]):
             if self._recording.types[other][0] is Kind.MODEL:
-                output = recorded(self._recording, other).output
+                output = self._answers.recorded(other).output
                 return call_id_of(output, name, args, taken=taken)
             taken += (
                 self._recording.started[other].signature == self._recording.started[place].signature

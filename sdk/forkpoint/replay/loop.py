@@ -14,7 +14,7 @@ from forkpoint.content.blocks import Value, digest_from_text, digest_text
 from forkpoint.content.growing import ListEncoder
 from forkpoint.content.store import MemoryBlocks
 from forkpoint.errors import ReplayError
-from forkpoint.replay.answers import read, recorded
+from forkpoint.replay.answers import Answers, read
 from forkpoint.replay.families import (
     ENCODINGS,
     Form,
@@ -165,7 +165,7 @@ def turn_items(recording: Recording, turns: Turns, turn: Turn, form: Form) -> li
 
 def _told(recording: Recording, place: int, form: Form) -> list[str]:
     """The texts that may stand for a step's answer."""
-    outcome = recorded(recording, place)
+    outcome = Answers(recording).recorded(place)
     if outcome.error is not None:
         return error_texts(outcome.error)
     text = encoded(outcome.output, form)

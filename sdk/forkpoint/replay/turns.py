@@ -8,7 +8,7 @@ from typing import Literal
 
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind
-from forkpoint.replay.answers import read, recorded
+from forkpoint.replay.answers import Answers, read
 from forkpoint.replay.families import Family, ToolCall, calls_of, family_of
 from forkpoint.replay.identity import number_of
 from forkpoint.replay.recording import Recording
@@ -87,7 +87,7 @@ def turns_of(recording: Recording, scope: str) -> Turns:
 
 
 def _family(recording: Recording, model: int) -> Family:
-    found = family_of(recorded(recording, model).output)
+    found = family_of(Answers(recording).recorded(model).output)
     if found is None:
         key = recording.started[model].key
         raise not_standard("other_step", key, "its reply is of no known provider")
@@ -98,7 +98,7 @@ def _turn(
     recording: Recording, family: Family, model: int, after: list[int], *, last: bool
 ) -> Turn:
     key = recording.started[model].key
-    output = recorded(recording, model).output
+    output = Answers(recording).recorded(model).output
     if output is None and not last:
         raise not_standard("other_step", key, "it has no reply, yet the loop went on")
     calls = calls_of(family, output) if family_of(output) == family else []
