@@ -84,14 +84,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(database: Scratch) -> AsyncIterator[Bench]:
+async def bench(database: Scratch, **services: Any) -> AsyncIterator[Bench]:
     """A worker on a database, run when told to."""
     opened = Database(database.url("worker"), pool_size=8)
     blobs = MemoryBlobs()
-    services = Services(
-        database=opened, blobs=blobs, publisher=lambda _: Silent(), clock=time.time_ns
+    made = Services(
+        database=opened, blobs=blobs, publisher=lambda _: Silent(), clock=time.time_ns, **services
     )
-    worker = Worker(services, owner="test", luck=random.Random(1))
+    worker = Worker(made, owner="test", luck=random.Random(1))
     yield Bench(database=opened, worker=worker, blobs=blobs)
     await opened.close()
 

@@ -117,6 +117,7 @@ async def _services(settings: WorkerSettings, opener: Opener) -> AsyncGenerator[
             clock=time.time_ns,
             opener=opener,
             redactor=_redactor(service),
+            providers=settings.providers,
         )
     finally:
         if client is not None:

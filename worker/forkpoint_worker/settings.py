@@ -8,6 +8,8 @@ from typing import Self
 
 from forkpoint_server.settings import Settings, SettingsError
 
+from forkpoint_worker.providers import Provider, read_providers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
@@ -23,6 +25,8 @@ class WorkerSettings:
     drain_s: float = 25.0
     """Seconds that running jobs may take after SIGTERM."""
     statement_timeout_ms: int = 60_000
+    providers: tuple[Provider, ...] = ()
+    """FORKPOINT_MODEL_PROVIDERS: models that replays may ask, JSON; see the operations guide."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -30,4 +34,8 @@ class WorkerSettings:
         text = environment.get("FORKPOINT_WORKER_CONCURRENCY") or "4"
         if not text.isdecimal() or not 1 <= int(text) <= 64:
             raise SettingsError("FORKPOINT_WORKER_CONCURRENCY must be a number from 1 to 64")
-        return cls(service=Settings.from_environment(environment), concurrency=int(text))
+        return cls(
+            service=Settings.from_environment(environment),
+            concurrency=int(text),
+            providers=read_providers(environment),
+        )

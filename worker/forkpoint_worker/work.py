@@ -13,6 +13,8 @@ from forkpoint_server.jobs.leases import Job, finish
 from forkpoint_server.live.publish import Publisher
 from forkpoint_server.security.sealing import Opener
 
+from forkpoint_worker.providers import Provider
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -28,6 +30,8 @@ class Services:
     """Opens sealed bodies; None: they wait."""
     redactor: Redactor | None = None
     """Masks what other senders sent; None: their payload is withheld."""
+    providers: tuple[Provider, ...] = ()
+    """Models that replays may ask; none unless the operator says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import msgspec
 import orjson
 from forkpoint.events.ids import run_id as make_run_id
 
 from forkpoint_server.db.engine import Driver
-from forkpoint_server.errors import BadRequest, Conflict, NotFound
+from forkpoint_server.errors import BadRequest, Conflict, LimitExceeded, NotFound
 from forkpoint_server.jobs.enqueue import enqueue
 from forkpoint_server.jobs.names import JobKind
 from forkpoint_server.replay.plans import Asked, Planned
@@ -47,11 +48,20 @@ async def begin_sessions(
         _check_same(known, asked, planned, samples)
         return known, ()
     plan = orjson.dumps(plan_json(planned)).decode()
-    for sample in range(samples):
-        await _insert(raw, project_id, asked, planned, plan, client_id, sample, now_ns)
+    each = [with_model(asked, model) for model in asked.models] or [asked]
+    if samples * len(each) > MOST_SAMPLES:
+        raise LimitExceeded("samples", MOST_SAMPLES, "samples times models are too many sessions")
+    for sample in range(samples * len(each)):
+        one = each[sample % len(each)]
+        await _insert(raw, project_id, one, planned, plan, client_id, sample, now_ns)
     made = await sessions_by_client(raw, project_id, asked.run_id, client_id)
     jobs = [await _job(raw, session) for session in made if session.executor is not Executor.HOST]
     return made, [job for job in jobs if job is not None]
+
+
+def with_model(asked: Asked, model: str) -> Asked:
+    """The same replay with one of its models, from the cut on."""
+    return replace(asked, edits=[*asked.edits, {"kind": "model", "value": model}])
 
 
 async def cancel(raw: Driver, project_id: int, session_id: str, *, now_ns: int) -> SessionRow:
@@ -145,7 +155,9 @@ async def _job(raw: Driver, session: SessionRow) -> int | None:
 
 def _check_same(known: Sequence[SessionRow], asked: Asked, planned: Planned, samples: int) -> None:
     first = known[0]
-    same = {**asked.spec(first.session_id, first.new_run_id)}
+    asked = with_model(asked, asked.models[0]) if asked.models else asked
+    samples *= max(1, len(asked.models))
+    same = asked.spec(first.session_id, first.new_run_id)
     stored = {name: first.spec.get(name) for name in same}
     equal = orjson.dumps(same) == orjson.dumps(stored)
     if len(known) != samples or first.executor is not planned.executor or not equal:

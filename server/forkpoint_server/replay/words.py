@@ -33,7 +33,7 @@ class Executor(StrEnum):
     HOST = "host"
 
 
-WORKER_EXECUTORS = frozenset({Executor.VERIFY, Executor.GRAPH, Executor.LOOP})
+WORKER_EXECUTORS = frozenset({Executor.VERIFY, Executor.GRAPH, Executor.SINGLE, Executor.LOOP})
 """What workers do without agent code."""
 SAYS = {
     Executor.VERIFY: "code not executed",

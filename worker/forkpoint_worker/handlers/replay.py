@@ -19,7 +19,7 @@ from forkpoint_server.replay.rows import SessionRow, session_by_id
 from forkpoint_server.replay.words import Executor, SessionState
 
 from forkpoint_worker.replays.attempt import Attempt
-from forkpoint_worker.replays.forks import graph
+from forkpoint_worker.replays.forks import graph, single
 from forkpoint_worker.replays.loop import loop
 from forkpoint_worker.replays.reading import Recorded, read_recorded
 from forkpoint_worker.replays.verify import verify
@@ -34,6 +34,7 @@ EXECUTORS: Mapping[Executor, Execute] = {
     Executor.VERIFY: verify,
     Executor.GRAPH: graph,
     Executor.LOOP: loop,
+    Executor.SINGLE: single,
 }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from typing import cast
 
+from forkpoint.content import Value
 from forkpoint.errors import ReplayError
 from forkpoint.replay.fresh import Ask, Reply
 from forkpoint.replay.reemit import Target
@@ -16,6 +18,8 @@ from forkpoint_server.replay.progress import End, Held, Step, end, move
 from forkpoint_server.replay.rows import SessionRow
 from forkpoint_server.replay.words import SessionState
 
+from forkpoint_worker.providers import ask_model
+from forkpoint_worker.replays.calls import LiveCalls
 from forkpoint_worker.replays.payload import Payload
 from forkpoint_worker.replays.reading import Recorded
 from forkpoint_worker.replays.writing import NewRun
@@ -73,10 +77,30 @@ class Attempt:
         await self.progress(Step(state=SessionState.RUNNING, matched=0, total=total))
 
     async def ask(self, asked: Ask) -> Reply:
-        """Ask a model. Raises `ReplayError` `live_refused` while no provider is configured."""
-        raise ReplayError(
-            "no model provider is configured for this service", code="live_refused", key=asked.key
-        )
+        """Ask a model, once for each key of the session and of the one it resumes.
+
+        Raises `ReplayError`: `live_refused`, `provider_error`, and `outcome_unknown` where an
+        earlier attempt asked and never heard the answer.
+        """
+        services = self.work.services
+        if services.redactor is None:
+            raise ReplayError(
+                "this worker has no key to mask an answer with", code="live_refused", key=asked.key
+            )
+        calls = LiveCalls(services.database, self.work.job.project_id, self.session)
+        known = await calls.claim(asked.key, self.held.fence)
+        if known is not None:
+            return known
+        hosts = self.spec.policy.allow_live.hosts
+        try:
+            reply = await ask_model(services.providers, hosts, asked)
+        except ReplayError as error:
+            if error.code == "live_refused":
+                await calls.forget(asked.key)
+            raise
+        masked = replace(reply, output=services.redactor.redact(cast("Value", reply.output)))
+        await calls.answer(asked.key, masked)
+        return masked
 
     async def over(self, ended: End) -> None:
         """The end of the session, and with it of the job."""

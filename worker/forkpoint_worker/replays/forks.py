@@ -14,6 +14,7 @@ from forkpoint.replay.graph import Executing, Graph
 from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.reemit import Reemission
 from forkpoint.replay.report import REPORT_FORMAT
+from forkpoint.replay.single import Single
 from forkpoint.replay.spec import ReplaySpec
 from forkpoint_server.replay.progress import End, Step
 from forkpoint_server.replay.words import SAYS
@@ -48,6 +49,14 @@ async def graph(attempt: Attempt, recorded: Recorded) -> End:
         emission,
         now=attempt.work.services.clock,
     )
+    return await execute(attempt, recorded, executor, emission)
+
+
+async def single(attempt: Attempt, recorded: Recorded) -> End:
+    """Ask the model step at the cut once more: a run of one step."""
+    await attempt.payload().keep(roots_of(recorded), recorded.blocks)
+    emission = Reemission(recorded.start, attempt.target)
+    executor = Single(recorded.recording, attempt.spec, emission, now=attempt.work.services.clock)
     return await execute(attempt, recorded, executor, emission)
 
 

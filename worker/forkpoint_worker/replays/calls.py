@@ -1,0 +1,82 @@
+"""Live calls of a session: each is a row before it is made, and never made twice."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import orjson
+from forkpoint.errors import ReplayError
+from forkpoint.replay.fresh import Reply
+from forkpoint_server.db.engine import Database, driver
+from forkpoint_server.replay.rows import SessionRow
+
+
+class LiveCalls:
+    """The calls of one session, and of the one it resumes."""
+
+    def __init__(self, database: Database, project_id: int, session: SessionRow) -> None:
+        self._database = database
+        self._project_id = project_id
+        self._session = session
+
+    async def claim(self, key: str, fence: int) -> Reply | None:
+        """Write down that a call is about to be made; its answer if it was made before.
+
+        Raises `ReplayError` `outcome_unknown` if it was begun and never answered.
+        """
+        session = self._session
+        async with self._database.transaction(self._project_id) as connection:
+            raw = await driver(connection)
+            rows = await raw.fetch(
+                """
+                select session_id::text, answer::text
+                from replay_call
+                where run_id = $1 and session_id = any ($2::uuid[]) and key = $3
+                """,
+                session.run_id,
+                [each for each in (session.session_id, session.resumes) if each],
+                key,
+            )
+            answers = {row["session_id"]: row["answer"] for row in rows}
+            for answer in answers.values():
+                if answer is not None:
+                    return Reply(**orjson.loads(answer))
+            if session.session_id in answers:
+                raise ReplayError(
+                    "this call was begun and its answer never came; it is not made again",
+                    code="outcome_unknown",
+                    key=key,
+                )
+            await raw.execute(
+                """
+                insert into replay_call (run_id, session_id, key, project_id, fence)
+                values ($1, $2, $3, $4, $5)
+                """,
+                session.run_id,
+                session.session_id,
+                key,
+                self._project_id,
+                fence,
+            )
+        return None
+
+    async def answer(self, key: str, reply: Reply) -> None:
+        """Keep the masked answer of a call."""
+        await self._write(
+            "update replay_call set answer = $4::jsonb"
+            " where run_id = $1 and session_id = $2 and key = $3",
+            key,
+            orjson.dumps(dataclasses.asdict(reply)).decode(),
+        )
+
+    async def forget(self, key: str) -> None:
+        """Take back a call that was never sent."""
+        await self._write(
+            "delete from replay_call where run_id = $1 and session_id = $2 and key = $3", key
+        )
+
+    async def _write(self, statement: str, key: str, *values: object) -> None:
+        session = self._session
+        async with self._database.transaction(self._project_id) as connection:
+            raw = await driver(connection)
+            await raw.execute(statement, session.run_id, session.session_id, key, *values)
