@@ -145,6 +145,16 @@ def _patch_loops() -> None:
         _follow(loop)
         return loop
 
+    runner = cast("Any", asyncio.Runner)
+    begin = runner._lazy_init
+
+    @functools.wraps(begin)
+    def begin_followed(self: Any) -> None:
+        begin(self)
+        if self._loop not in _loops:  # of a factory of its own, as uvloop's
+            _follow(self._loop)
+
+    runner._lazy_init = begin_followed
     asyncio.events.new_event_loop = followed_loop
     asyncio.new_event_loop = followed_loop
     follow_loop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from forkpoint.content.blocks import Value, digest_from_text, digest_text
@@ -12,6 +14,7 @@ from forkpoint.events.kinds import Match
 from forkpoint.replay.answers import read
 from forkpoint.replay.cut import Cut, past
 from forkpoint.replay.edits import EditPlan, Numbered, changed_parts
+from forkpoint.replay.forms import same_but_for_forms
 from forkpoint.replay.index import Index
 from forkpoint.replay.interception import CallView
 from forkpoint.replay.match import Found, Matcher
@@ -81,6 +84,7 @@ class Reader:
         self.edits = EditPlan(spec.edits, recording, cut)
         self._recording = recording
         self._masking = masking
+        self._normalise = spec.policy.normalise
         self._allow_shape = spec.policy.allow_shape_match
         self._index = index
         self._matcher = matcher
@@ -103,6 +107,8 @@ class Reader:
                 found = self._by_shape(call, found)
             elif self._masking.token_of is not None:
                 found = self._by_token(call, found, self._masking.token_of)
+            if found.deviation is not None and self._normalise:
+                found = self._by_form(call, found)
         before = self._past is not None and self._is_before(found, self._past)
         treatment = self._rules.resolve(
             CallFacts(
@@ -165,6 +171,29 @@ class Reader:
 
     def _by_token(self, call: CallView, found: Found, token_of: TokenOf) -> Found:
         """A call masked by other rules than its recording: equal but for what is masked."""
+        return self._equal_by(
+            call,
+            found,
+            lambda _part, before, after: same_but_masked(before, after, token_of),
+            Match.TOKEN,
+        )
+
+    def _by_form(self, call: CallView, found: Found) -> Found:
+        """A call that differs only where the policy compares forms."""
+        return self._equal_by(
+            call,
+            found,
+            lambda part, before, after: same_but_for_forms(part, before, after, self._normalise),
+            Match.SHAPE,
+        )
+
+    def _equal_by(
+        self,
+        call: CallView,
+        found: Found,
+        same: Callable[[str, object, object], bool],
+        match: Match,
+    ) -> Found:
         place = found.expected
         roots = {} if place is None else self._recording.parts(place)
         if roots.keys() != call.parts.keys() or None in roots.values():
@@ -172,9 +201,9 @@ class Reader:
         for part, root in roots.items():
             if root != call.parts[part]:
                 before = read(str(root), self._recording.get)
-                if not same_but_masked(before, call.value(part), token_of):
+                if not same(part, before, call.value(part)):
                     return found
-        return Found(place, Match.TOKEN, found.scope)
+        return Found(place, match, found.scope)
 
     def _by_shape(self, call: CallView, found: Found) -> Found:
         """A call masked with another key than its recording: equal shapes can be accepted."""

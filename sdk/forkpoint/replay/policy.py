@@ -195,8 +195,9 @@ def _check(policy: Policy) -> None:
     if policy.pace < 0 or policy.gate.stall_ms < 0 or policy.gate.max_wait_s < 0:
         raise invalid("times and factors cannot be negative", "pace, gate")
     _check_budgets(policy.budgets, "budgets")
-    if policy.normalise:
-        raise invalid("normalisers are not applied by this engine; leave them out", "normalise")
+    for number, normaliser in enumerate(policy.normalise):
+        if normaliser.pointer and not normaliser.pointer.startswith("/"):
+            raise invalid("a pointer begins with `/`", f"normalise[{number}].pointer")
 
 
 def _check_body(body: Body, where: str, *, simulate: Simulate | None) -> None:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import anyio
 import forkpoint
 import pytest
+import uvloop
 from forkpoint.testing.memory import recorded
 
 from .agents import AGENTS, Agent, codes, halted, ran, record, replay, run_once
@@ -234,6 +235,18 @@ def test_completion_order(agent: Agent):
 
             assert (again, report["verdict"]) == (said, "identical")
             assert "gate_released" not in codes(report)
+
+
+def test_completion_order_under_uvloop():
+    def agent() -> str:
+        return uvloop.run(tasks_in_order())
+
+    said, recording = record(agent)
+    assert len({step.strand for step in recording.started}) == WAYS
+
+    for _ in range(10):
+        again, report = replay(recording, agent)
+        assert (again, report["verdict"], codes(report)) == (said, "identical", [])
 
 
 def test_library_spawns():

@@ -15,6 +15,8 @@ from forkpoint.replay.policy import read_policy
 from forkpoint.replay.rules import CallFacts, Rules
 from forkpoint.settings import Redaction, Settings
 from forkpoint.testing.memory import recorded
+from forkpoint_cli.errors import CliError
+from forkpoint_cli.forks import read_policy_file
 
 from .agents import run_once
 
@@ -102,6 +104,16 @@ def test_policy_examples():
     assert len(EXPECTED) == 12
     assert [read_policy(policy.to_json()) for policy in policies] == policies
     assert modes[4].on_miss == ("simulated",)
+
+
+def test_policy_examples_with_anchors_are_refused(tmp_path: Path):
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "policy: forkpoint.policy/1\nbudgets: &all {calls: 1}\ndefault: {budgets: *all}\n"
+    )
+
+    with pytest.raises(CliError, match="anchors"):
+        read_policy_file(path)
 
 
 GROUPS = {1: codes.DIVERGENCES | codes.BREACHES | codes.STOPS, 2: codes.FAILURES}
