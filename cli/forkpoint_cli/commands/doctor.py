@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 from collections.abc import Mapping
@@ -12,9 +13,11 @@ from typing import cast
 import click
 from rich.text import Text
 
-from forkpoint_cli.errors import TROUBLE, CliError
+from forkpoint_cli.errors import DIFFERENT, TROUBLE, CliError
 from forkpoint_cli.output import Column
 from forkpoint_cli.session import Session, json_option, pass_session
+from forkpoint_cli.sources import open_source
+from forkpoint_cli.volatile import compare
 
 _PROJECT = "query { project { name version } }"
 _FREE_BYTES = 1_000_000_000
@@ -31,10 +34,22 @@ class Finding:
 
 
 @click.command()
+@click.option(
+    "--volatile",
+    nargs=2,
+    metavar="A B",
+    help="Compare two runs or bundles of the same program on the same question.",
+)
 @json_option
 @pass_session
-def doctor(session: Session, as_json: bool) -> None:
-    """Check versions, the data directory and the way to the service."""
+def doctor(session: Session, volatile: tuple[str, str] | None, as_json: bool) -> None:
+    """Check versions, the data directory and the way to the service.
+
+    With --volatile say which inputs differ between two runs of the same program, and which of them
+    are clocks, ids, paths or addresses. Exit status: 0 none differs otherwise, 1 some do.
+    """
+    if volatile is not None:
+        raise SystemExit(_volatile(session, *volatile, as_json=as_json))
     findings = [*_versions(), _data(session), *_service(session)]
     if as_json:
         session.output.json([asdict(finding) for finding in findings])
@@ -44,6 +59,44 @@ def doctor(session: Session, as_json: bool) -> None:
         session.output.table(columns, rows)
     if any(finding.fine is False for finding in findings):
         raise SystemExit(TROUBLE)
+
+
+def _volatile(session: Session, a: str, b: str, *, as_json: bool) -> int:
+    found = compare(open_source(session, a), open_source(session, b))
+    own = [one for one in found.places if one.form is None]
+    status = DIFFERENT if own or found.unpaired else 0
+    if as_json:
+        listed = [asdict(one) for one in found.places]
+        proposal = {"normalise": found.proposal(), "places": listed}
+        session.output.json({**proposal, "unpaired": list(found.unpaired), "steps": found.paired})
+        return status
+    columns = [
+        Column(title="form"),
+        Column(title="step", width=30),
+        Column(title="place", width=50),
+        Column(title="times", right=True),
+        Column(title="one run", width=40, gives=True),
+        Column(title="the other", width=40, gives=True),
+    ]
+    rows = [
+        [
+            Text(one.form or "?", style="green" if one.form else "red"),
+            f"{one.key} {one.step}",
+            f"{one.part}{one.pointer}",
+            str(one.seen),
+            str(one.before),
+            str(one.after),
+        ]
+        for one in found.places
+    ]
+    session.output.table(columns, rows)
+    session.output.say(
+        f"{found.paired} steps in both, {len(found.unpaired)} in one only,"
+        f" {len(found.places) - len(own)} places volatile, {len(own)} of no known form"
+    )
+    if found.proposal():
+        session.output.say(json.dumps({"normalise": found.proposal()}))
+    return status
 
 
 def _versions() -> list[Finding]:
