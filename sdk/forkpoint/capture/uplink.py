@@ -22,6 +22,8 @@ from forkpoint.settings import Settings
 
 BATCH_S = 0.2
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+LONGEST_ASKED_S = 600.0
+"""A `Retry-After` counts at most so much."""
 LONGEST_OPEN_S = 5.0
 """Between two looks whether another process has opened our run."""
 ADOPT_S = 30.0
@@ -183,6 +185,7 @@ class SpoolUplink:
         bound = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10))
         asked = error.details.get("retry_after_s")
         least = float(asked) if isinstance(asked, int | float) else 0.0
+        least = min(least, LONGEST_ASKED_S)
         self._not_before = time.monotonic() + least if least else 0.0
         return max(least, random.uniform(0.0, bound))
 

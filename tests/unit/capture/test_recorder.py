@@ -230,3 +230,22 @@ def test_closed_refuses_calls_while_the_disk_refuses_writes() -> None:
         forkpoint.run("r"),
     ):
         raise AssertionError("the run began")
+
+
+@pytest.mark.parametrize(("filling", "times"), [(1024, 8), (0, 0)])
+def test_the_thread_gives_way_between_facts_until_the_queue_fills(
+    monkeypatch: pytest.MonkeyPatch, filling: int, times: int
+) -> None:
+    slept: list[float] = []
+    with recorded() as memory:
+        without_thread(memory)
+        with forkpoint.run("r"):
+            for _ in range(3):
+                leaf("x")
+        monkeypatch.setattr(recording, "CROWDED", min(filling, 64))
+        monkeypatch.setattr(recording, "FILLING", filling)
+        monkeypatch.setattr(recording.time, "sleep", slept.append)
+        memory.recorder.drain()
+
+    assert len(slept) == times
+    assert len(memory.steps) == 3
