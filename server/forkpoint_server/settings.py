@@ -72,6 +72,8 @@ class OtlpLimits:
     """Events, and links, of one span."""
     steps: int = 1_000_000
     """Steps of one run."""
+    staged: int = 10 * 1024 * MIB
+    """Sealed bytes of a project that wait for workers; beyond it answers 503."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

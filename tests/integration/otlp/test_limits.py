@@ -120,6 +120,27 @@ async def test_spans_over_a_limit_are_refused_alone_and_requests_and_runs_whole(
     assert (first[0], rest[0], "`otlp.steps` is 60" in rest[1]) == (200, 413, True)
 
 
+async def test_workers_that_are_too_far_behind_stop_the_door_until_they_have_caught_up(
+    fresh_database: Database, tmp_path_factory: pytest.TempPathFactory
+):
+    opener = the_opener()
+    await publish(fresh_database, opener)
+    data = tmp_path_factory.mktemp("behind")
+    settings = replace(settings_for(fresh_database, data), otlp=OtlpLimits(staged=1))
+    statuses: list[int] = []
+
+    for _ in range(3):  # a new process each time: nothing is remembered of the backlog
+        async with (
+            serving(settings) as service,
+            intake_on(service, fresh_database, opener) as made,
+        ):
+            statuses.append((await _post(made, agent_trace().body()))[0])
+            if len(statuses) == 2:
+                await made.work()
+
+    assert statuses == [200, 503, 200]
+
+
 async def test_no_worker_yet_is_busy_and_the_stock_exporter_delivers_later(
     fresh_database: Database, tmp_path_factory: pytest.TempPathFactory
 ):

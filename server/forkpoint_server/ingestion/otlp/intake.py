@@ -29,6 +29,7 @@ from forkpoint_server.ingestion.otlp.store import (
     known_spans,
     lock_runs,
     stage,
+    staged_bytes,
     update_runs,
     write_columns,
 )
@@ -37,6 +38,8 @@ from forkpoint_server.security.principals import Principal
 from forkpoint_server.security.sealing import Sealer
 from forkpoint_server.settings import OtlpLimits
 
+BACKLOG_S = 5.0
+"""How long the sum of what waits is believed."""
 KEY_S = 60.0
 """How long the public key of the workers is believed without asking again."""
 
@@ -81,6 +84,7 @@ class OtlpIntake:
         self._in_flight = 0
         self._key: bytes | None = None
         self._key_at = 0.0
+        self._backlogs: dict[int, tuple[float, int]] = {}
 
     @contextmanager
     def room(self) -> Generator[Callable[[int], None]]:
@@ -158,6 +162,7 @@ class OtlpIntake:
         traces = sealed.assembled.traces
         async with self._database.transaction(project_id) as connection:
             raw = await driver(connection)
+            await self._check_backlog(raw, project_id)
             opened = await insert_runs(
                 raw, traces, project_id=project_id, sdk="otel", now_ns=now_ns
             )
@@ -182,6 +187,16 @@ class OtlpIntake:
         for trace in traces:
             if runs[trace.run_id].steps + len(trace.spans) > self.limits.steps:
                 raise LimitExceeded("otlp.steps", self.limits.steps)
+
+    async def _check_backlog(self, raw: Driver, project_id: int) -> None:
+        """Raise `Busy` while the workers are too far behind; looked at every few seconds."""
+        now = self._steady()
+        seen_at, waiting = self._backlogs.get(project_id, (0.0, 0))
+        if project_id not in self._backlogs or now - seen_at > BACKLOG_S:
+            waiting = await staged_bytes(raw, project_id)
+            self._backlogs[project_id] = (now, waiting)
+        if waiting > self.limits.staged:
+            raise Busy("the workers are too far behind; send it again")
 
     async def _public_key(self) -> bytes:
         """The newest key of the workers. Raises `Busy` if none has ever started."""

@@ -143,6 +143,19 @@ async def stage(
     )
 
 
+async def staged_bytes(driver: Driver, project_id: int) -> int:
+    """Sealed bytes of a project that no worker has read yet; sizes alone are looked at."""
+    return await driver.fetchval(
+        """
+        select coalesce(sum(octet_length(sealed)), 0)::bigint
+        from staged_body
+        where project_id = $1
+          and not mapped
+        """,
+        project_id,
+    )
+
+
 async def update_runs(
     driver: Driver, changes: Mapping[str, RunChange], *, recognised: Collection[str], now_ns: int
 ) -> None:
