@@ -1,145 +1,204 @@
-"""Native bulk ingest against raw COPY of the same event rows into the same table.
+"""Native bulk ingest through POST /v1/events against raw COPY of the very same rows.
 
-The floor is what Postgres does with the event rows alone, as its superuser, without checks, steps,
-counters or tenancy. The goal is half of it.
+The API runs in a process of its own on a durable Postgres; two connections send NDJSON that was made
+beforehand. The floor: the rows that came of it (events, steps, artifacts, blocks) are read back and
+written again by COPY into the same tables under other run ids, by the superuser on one connection,
+in one transaction: no checks, no tenancy, no counters. Rounds of both take turns; medians are kept.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import statistics
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import orjson
+from forkpoint.content import digest_text, encode
 from forkpoint.events import ids
 from forkpoint.events.kinds import Kind
-from forkpoint.events.model import RunStart, StepEnded, StepStarted
+from forkpoint.events.model import ArtifactRef, RunStart, StepEnded, StepStarted
+from forkpoint.events.wire import encode as encode_event
 from forkpoint.events.wire import to_builtins
 from forkpoint_server.db.engine import Database
 from forkpoint_server.db.migrate import upgrade
 from forkpoint_server.embedded import Embedded
-from forkpoint_server.ingestion.batch import ingest
-from forkpoint_server.ingestion.incoming import Incoming, event_type, read_events, step_of
 from forkpoint_server.ingestion.runs import start_run
-from forkpoint_server.live.publish import Silent
 from forkpoint_server.security.principals import loopback_principal
 
-EVENTS = 20_000
-BATCHES = (500, 5_000)
-_COLUMNS = (
-    "run_id",
-    "seq",
-    "project_id",
-    "event_id",
-    "event_type",
-    "writer",
-    "sequence_no",
-    "step_id",
-    "time_ns",
-    "digest",
-    "body",
-)
+from benchmarks.served import Api, post_all, serving
+
+ROUNDS = int(os.environ.get("FORKPOINT_BENCH_INGEST_ROUNDS", "5"))
+RUNS = 20
+STEPS = 500
+TALK = 40
+"""Messages after which the conversation of a run begins anew."""
+CONNECTIONS = 2
+BATCHES = {"": 5_000, "sdk.": 500}
+"""Events of a request: of an import, and of the recorder's own sender."""
+TABLES = ("event", "step", "artifact", "block")
+_OTHER_PROJECT = 2
+
+
+@dataclass(slots=True)
+class Load:
+    """What one round sends: each run is one connection's."""
+
+    starts: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+    shares: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(CONNECTIONS)])
 
 
 def run() -> dict[str, float]:
-    """Events a second and their ratio to COPY, on a database of its own without fsync."""
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        Embedded(Path(directory), durable=False) as databases,
-    ):
+    """Events a second, their ratio to COPY, CPU and memory of the API, time of an answer."""
+    with tempfile.TemporaryDirectory() as directory, Embedded(Path(directory)) as databases:
         upgrade(databases.database_url(role="owner"))
-        return asyncio.run(_measure(databases))
+        with serving(databases, Path(directory)) as api:
+            figures: dict[str, float] = {}
+            for name, size in BATCHES.items():
+                figures |= asyncio.run(_measure(databases, api, name=name, size=size))
+            return figures | {"ingest.api_peak_mib": api.peak_mib()}
 
 
-async def _measure(databases: Embedded) -> dict[str, float]:
-    admin = databases.database_url(role="admin").replace("+asyncpg", "")
-    floor = await _copy(admin)
+async def _measure(databases: Embedded, api: Api, *, name: str, size: int) -> dict[str, float]:
+    events = RUNS * STEPS * 2
+    admin = await asyncpg.connect(databases.database_url(role="admin").replace("+asyncpg", ""))
     database = Database(databases.database_url(role="api"))
-    try:
-        await _ingest(database, 500)  # plans, caches, connections
-        rates = {size: await _ingest(database, size) for size in BATCHES}
-    finally:
-        await database.close()
-    floor = max(floor, await _copy(admin))
-    figures = {"ingest.copy.events_per_s": floor}
-    for size, rate in rates.items():
-        figures[f"ingest.batch_{size}.events_per_s"] = rate
-        figures[f"ingest.batch_{size}.ratio_to_copy"] = rate / floor
-    return figures
+    await _ingest(api, database, make_load(f"warm {name}", size=size, runs=2))
+    rates, floors, waits, cpu = [], [], [], 0.0
+    for number in range(ROUNDS):
+        load = make_load(f"{name} {number}", size=size)
+        before = api.cpu_s()
+        seconds, took = await _ingest(api, database, load)
+        cpu += api.cpu_s() - before
+        rates.append(events / seconds)
+        waits += took
+        floors.append(events / await _copy(admin, [str(start["run_id"]) for start in load.starts]))
+    await database.close()
+    await admin.close()
+    waits.sort()
+    rate, floor = statistics.median(rates), statistics.median(floors)
+    figures = {
+        f"ingest.{name}copy.events_per_s": floor,
+        f"ingest.{name}events_per_s": rate,
+        f"ingest.{name}copy_ratio": rate / floor,
+        f"ingest.{name}api_cpu_us_per_event": cpu / events / ROUNDS * 1e6,
+        f"ingest.{name}answer_p50_ms": waits[len(waits) // 2] * 1000,
+        f"ingest.{name}answer_p99_ms": waits[len(waits) * 99 // 100] * 1000,
+    }
+    return figures | ({} if name else {"copy_ratio": rate / floor, "bulk_events_per_s": rate})
 
 
-async def _copy(url: str) -> float:
-    run_id, events = _events()
-    read, _ = read_events(events)
-    rows = [_row(run_id, seq, each) for seq, each in enumerate(read)]
-    connection = await asyncpg.connect(url)
-    try:
-        begin = time.perf_counter()
-        await connection.copy_records_to_table("event", records=rows, columns=_COLUMNS)
-        return EVENTS / (time.perf_counter() - begin)
-    finally:
-        await connection.close()
-
-
-async def _ingest(database: Database, size: int) -> float:
+async def _ingest(api: Api, database: Database, load: Load) -> tuple[float, list[float]]:
     principal = loopback_principal()
-    run_id, events = _events()
-    record = RunStart(run_id=run_id, name="bench", started_ns=1, ruleset_id="0" * 16)
-    await start_run(database, principal, to_builtins(record))
+    for start in load.starts:
+        await start_run(database, principal, start)
     begin = time.perf_counter()
-    for at in range(0, EVENTS, size):
-        result = await ingest(
-            database, principal, events=events[at : at + size], blocks=[], live=Silent()
-        )
-        assert result.accepted == len(events[at : at + size])
-    return EVENTS / (time.perf_counter() - begin)
-
-
-def _events() -> tuple[str, list[dict[str, object]]]:
-    run_id = str(uuid.uuid4())
-    events: list[dict[str, object]] = []
-    for n in range(EVENTS // 2):
-        step = ids.step_id(ids.RunId(run_id), 0, f"r#{n}")
-        started = StepStarted(
-            run_id=run_id,
-            sequence_no=2 * n,
-            time_ns=n * 1000,
-            step_id=step,
-            kind=Kind.MODEL,
-            name="chat",
-            key=f"r#{n}",
-            site="agent:Agent.step",
-            model="large-1",
-        )
-        ended = StepEnded(
-            run_id=run_id,
-            sequence_no=2 * n + 1,
-            time_ns=n * 1000 + 500,
-            step_id=step,
-            status="ok",
-            tokens_in=900,
-            tokens_out=80,
-            cost_micro_usd=1200,
-            finish_reason="stop",
-        )
-        events += [to_builtins(started), to_builtins(ended)]
-    return run_id, events
-
-
-def _row(run_id: str, seq: int, each: Incoming) -> tuple[object, ...]:
-    event = each.event
-    return (
-        run_id,
-        seq,
-        1,
-        each.id,
-        event_type(event),
-        event.writer,
-        event.sequence_no,
-        step_of(event),
-        event.time_ns,
-        each.digest,
-        each.body,
+    took, answers = await post_all(
+        api.port, "/v1/events", load.shares, media_type="application/x-ndjson"
     )
+    seconds = time.perf_counter() - begin
+    accepted = sum(orjson.loads(answer)["accepted"] for answer in answers)
+    assert accepted == len(load.starts) * STEPS * 2, accepted
+    return seconds, took
+
+
+async def _copy(admin: Any, run_ids: Sequence[str]) -> float:
+    """Seconds of COPY for all rows of these runs, under new run ids and another project."""
+    rows = {table: await _rows(admin, table, run_ids) for table in TABLES}
+    begin = time.perf_counter()
+    async with admin.transaction():
+        for table, (columns, records) in rows.items():
+            await admin.copy_records_to_table(table, records=records, columns=columns)
+    seconds = time.perf_counter() - begin
+    await admin.execute("delete from block")
+    return seconds
+
+
+async def _rows(admin: Any, table: str, run_ids: Sequence[str]) -> tuple[list[str], list[Any]]:
+    found = await admin.fetch(
+        "select * from block where project_id = 1"
+        if table == "block"
+        else f"select * from {table} where run_id = any ($1::uuid[])",
+        *([] if table == "block" else [list(run_ids)]),
+    )
+    new = {run_id: uuid.uuid5(uuid.NAMESPACE_URL, run_id) for run_id in run_ids}
+    columns = list(found[0].keys())
+    records: list[Any] = []
+    for row in found:
+        values = dict(row)
+        values["project_id"] = _OTHER_PROJECT
+        if "run_id" in values:
+            values["run_id"] = new[str(values["run_id"])]
+        records.append(tuple(values.values()))
+    return columns, records
+
+
+def make_load(seed: str, *, size: int, runs: int = RUNS) -> Load:
+    """Runs of model calls with their conversations, as lines of NDJSON."""
+    load = Load()
+    pieces: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+    for number in range(runs):
+        record = RunStart(run_id=str(uuid.uuid4()), name="bench", started_ns=1, ruleset_id="0" * 16)
+        load.starts.append(to_builtins(record))
+        piece = min(size // 2, STEPS)
+        for begin in range(0, STEPS, piece):
+            steps = range(begin, min(begin + piece, STEPS))
+            pieces[number % CONNECTIONS] += _lines(record.run_id, f"{seed} {number}", steps)
+            if number // CONNECTIONS % max(1, size // 2 // STEPS) == 0:
+                load.shares[number % CONNECTIONS].append(b"\n".join(pieces[number % CONNECTIONS]))
+                pieces[number % CONNECTIONS].clear()
+    for share, rest in zip(load.shares, pieces, strict=True):
+        share += [b"\n".join(rest)] if rest else []
+    return load
+
+
+def _lines(run_id: str, seed: str, steps: range) -> list[bytes]:
+    blocks: dict[bytes, bytes] = {}
+    lines: list[bytes] = []
+    for n in steps:
+        talk = [
+            {"role": "user" if m % 2 else "assistant", "content": f"{seed} {m} " + "word " * 12}
+            for m in range(n - n % TALK, n + 1)
+        ]
+        asked = encode(talk, blocks.__setitem__)
+        answer = encode({"text": f"{seed} answer {n}", "finish": "stop"}, blocks.__setitem__)
+        lines += [encode_event(event) for event in _step(run_id, n, asked, answer)]
+    return [*(orjson.dumps({"block": body.decode()}) for body in blocks.values()), *lines]
+
+
+def _step(run_id: str, n: int, asked: bytes, answer: bytes) -> tuple[StepStarted, StepEnded]:
+    step = ids.step_id(ids.RunId(run_id), 0, f"r#{n}")
+    asked_ref = ArtifactRef(role="input.messages", root=digest_text(asked), size=900)
+    started = StepStarted(
+        run_id=run_id,
+        sequence_no=2 * n,
+        time_ns=n * 1000,
+        step_id=step,
+        kind=Kind.MODEL,
+        name="chat",
+        key=f"r#{n}",
+        site="agent:Agent.step",
+        model="large-1",
+        signature=digest_text(asked),
+        artifacts=(asked_ref,),
+    )
+    ended = StepEnded(
+        run_id=run_id,
+        sequence_no=2 * n + 1,
+        time_ns=n * 1000 + 500,
+        step_id=step,
+        status="ok",
+        tokens_in=900,
+        tokens_out=80,
+        cost_micro_usd=1200,
+        finish_reason="stop",
+        artifacts=(ArtifactRef(role="output", root=digest_text(answer), size=60),),
+    )
+    return started, ended
