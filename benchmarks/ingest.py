@@ -1,9 +1,10 @@
 """Native bulk ingest through POST /v1/events against raw COPY of the very same rows.
 
-The API runs in a process of its own on a durable Postgres; two connections send NDJSON that was made
-beforehand. The floor: the rows that came of it (events, steps, artifacts, blocks) are read back and
-written again by COPY into the same tables under other run ids, by the superuser on one connection,
-in one transaction: no checks, no tenancy, no counters. Rounds of both take turns; medians are kept.
+The API runs in a process of its own on a durable Postgres; two connections send NDJSON that was
+made beforehand. The floor: the rows that came of it (events, steps, artifacts, blocks) are read
+back and written again by COPY into the same tables under other run ids, by the superuser on one
+connection, in one transaction: no checks, no tenancy, no counters. Rounds of both take turns;
+medians are kept.
 """
 
 from __future__ import annotations

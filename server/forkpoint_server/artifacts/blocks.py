@@ -10,6 +10,7 @@ import zstandard
 from forkpoint.content import BODY_BYTES, ContentError, Digest, check_body, digest_of
 
 from forkpoint_server.artifacts.epochs import Epoch
+from forkpoint_server.db.bulk import Target, insert_summing
 from forkpoint_server.db.engine import Driver
 from forkpoint_server.errors import BadRequest
 
@@ -104,31 +105,11 @@ async def insert(
 
     A block that is there gets the newest generation, so the collector leaves it alone.
     """
-    if not bodies:
-        return 0
-    digests = sorted(bodies)
-    stored = [_stored(bodies[digest]) for digest in digests]
-    return await driver.fetchval(
-        """
-        with written as (
-          insert into block (project_id, digest, gen, size, codec, body)
-          select $1, digest, $2, size, codec, body
-          from unnest($3::bytea[], $4::int[], $5::smallint[], $6::bytea[])
-            as new (digest, size, codec, body)
-          on conflict (project_id, digest) do update
-          set gen = excluded.gen
-          where block.gen < excluded.gen
-          returning size)
-        select coalesce(sum(size), 0)::bigint
-        from written
-        """,
-        project_id,
-        epoch.gen,
-        digests,
-        [len(bodies[digest]) for digest in digests],
-        [codec for codec, _ in stored],
-        [body for _, body in stored],
-    )
+    rows = [
+        (project_id, digest, epoch.gen, len(bodies[digest]), *_stored(bodies[digest]))
+        for digest in sorted(bodies)
+    ]
+    return await insert_summing(driver, _BLOCKS, rows, column="size")
 
 
 def _body(text: object, *, field: str) -> bytes:
@@ -159,4 +140,17 @@ def _stored(body: bytes) -> tuple[Codec, bytes]:
     return (Codec.ZSTD, packed) if len(packed) * 10 <= len(body) * 9 else (Codec.PLAIN, body)
 
 
+_BLOCKS = Target(
+    table="block",
+    types={
+        "project_id": "int",
+        "digest": "bytea",
+        "gen": "int",
+        "size": "int",
+        "codec": "smallint",
+        "body": "bytea",
+    },
+    conflict="on conflict (project_id, digest) do update set gen = excluded.gen "
+    "where block.gen < excluded.gen",
+)
 _compressor = zstandard.ZstdCompressor(level=3)

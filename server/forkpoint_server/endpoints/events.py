@@ -17,6 +17,7 @@ from forkpoint_server.endpoints.requests import (
 )
 from forkpoint_server.errors import BadRequest, LimitExceeded
 from forkpoint_server.ingestion.batch import IngestResult, ingest
+from forkpoint_server.ingestion.reading import read_line
 from forkpoint_server.security.bodies import read_packed_body
 from forkpoint_server.security.scopes import Scope
 from forkpoint_server.settings import Limits
@@ -74,6 +75,11 @@ def read_lines(body: bytes, limits: Limits) -> Lines:
             continue
         if len(text) > limits.events_line:
             lines.rejected.append(_rejection(place, "field_too_large", "the line is over 1 MiB"))
+            continue
+        event = read_line(text)
+        if event is not None:
+            lines.events.append(event)
+            lines.places.append(place)
             continue
         try:
             value = read_json(text, what=f"line {place}")

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forkpoint.content import ContentError, digest_from_text
+import msgspec
+from forkpoint.content import ContentError
 from forkpoint.errors import EventError
 from forkpoint.events import ids
 from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import ArtifactRef, Event, Gap, StepEnded, StepStarted
 
+from forkpoint_server.ingestion.digests import read_digest
 from forkpoint_server.ingestion.reading import body_of, read_all
 
 INT32_MAX = 2**31 - 1
@@ -19,8 +21,7 @@ ARTIFACTS_LIMIT = 64
 """Artifacts of one event."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """An event that fits the schema, with its identity."""
 
     index: int
@@ -49,28 +50,28 @@ def read_events(values: Sequence[object]) -> tuple[list[Incoming], list[Rejected
     """Each value as an event, or as its rejection."""
     read: list[Incoming] = []
     rejected: list[Rejected] = []
-    for index, event in enumerate(read_all(values)):
-        if isinstance(event, EventError):
-            rejected.append(_rejected(index, event))
-        elif (mistake := _mistake(event)) is not None:
+    for index, found in enumerate(read_all(values)):
+        if isinstance(found, EventError):
+            rejected.append(_rejected(index, found))
+        elif (mistake := _mistake(found.event)) is not None:
             rejected.append(_rejected(index, mistake))
         else:
-            read.append(incoming(event, index=index))
+            read.append(incoming(found.event, index=index, body=found.body))
     return read, rejected
 
 
-def incoming(event: Event, *, index: int = -1) -> Incoming:
-    """An event with its identity and stored form."""
+def incoming(event: Event, *, index: int = -1, body: bytes | None = None) -> Incoming:
+    """An event with its identity and stored form; `body` is that form if it was made already."""
     key = ids.event_id(
         event.run_id, step_of(event), _TYPES[type(event)], event.writer, event.sequence_no
     )
-    body = body_of(event)
+    stored = body_of(event) if body is None else body
     return Incoming(
         index=index,
         event=event,
         id=bytes.fromhex(key),
-        digest=hashlib.sha256(body).digest(),
-        body=body,
+        digest=hashlib.sha256(stored).digest(),
+        body=stored,
     )
 
 
@@ -156,7 +157,7 @@ def _check_digest(text: str | None, field: str) -> None:
     """The last of 43 characters carries four bits: most letters there are no digest's."""
     if text is not None:
         try:
-            digest_from_text(text)
+            read_digest(text)
         except ContentError:
             raise EventError(
                 f"`{field}` is not the text of a digest", code="root_invalid", field=field

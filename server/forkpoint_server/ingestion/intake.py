@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from forkpoint.content import Digest, digest_from_text
+from forkpoint.content import Digest
 
 from forkpoint_server.artifacts import blocks
 from forkpoint_server.artifacts.blocks import Arrived
 from forkpoint_server.artifacts.epochs import Epoch
 from forkpoint_server.db.engine import Driver
+from forkpoint_server.ingestion.digests import read_digest
 from forkpoint_server.ingestion.incoming import Incoming, artifacts_of, root_of
 from forkpoint_server.ingestion.materialise import Materialiser
 from forkpoint_server.ingestion.rows import KnownStep, Rows
@@ -39,7 +40,7 @@ class Intake:
     async def lacks(self, arrived: Arrived, events: Iterable[Incoming]) -> list[Digest]:
         """Blocks that must come with these events and are neither here nor there."""
         roots = {
-            digest_from_text(root)
+            read_digest(root)
             for each in events
             for ref in artifacts_of(each.event)
             if (root := root_of(ref)) is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import msgspec
-from forkpoint.content import Digest, digest_from_text
+from forkpoint.content import Digest
 from forkpoint.events.kinds import ArtifactState, Health, Kind
 from forkpoint.events.model import ArtifactRef, Gap, Note, StepEnded, StepStarted
 
 from forkpoint_server.db.tables import RUN_ITSELF
+from forkpoint_server.ingestion.digests import read_digest
 from forkpoint_server.ingestion.flags import StepFlag, of_artifacts, of_replay
 from forkpoint_server.ingestion.incoming import Incoming, artifacts_of, root_of
 from forkpoint_server.ingestion.rows import ArtifactRow, KnownStep, Placed, Rows, StepEnd, StepRow
@@ -81,7 +82,7 @@ class Materialiser:
                 role=prefix + ref.role,
                 project_id=self._project_id,
                 gen=self._gen,
-                root=None if root is None else digest_from_text(root),
+                root=None if root is None else read_digest(root),
                 size=ref.size,
                 state=state,
                 reason=reason,
@@ -199,4 +200,4 @@ def _close(row: StepRow, end: StepEnd) -> None:
 
 
 def _digest(text: str | None) -> Digest | None:
-    return None if text is None else digest_from_text(text)
+    return None if text is None else read_digest(text)

@@ -1,16 +1,20 @@
-"""What a batch writes, as values: rows of steps, ends of older steps, artifacts."""
+"""What a batch writes, as values: rows of steps, ends of older steps, artifacts.
+
+One is made for each row of a batch, so they are structs: a tenth of the time of a dataclass. The
+order of their fields is the order in which `writer` names the columns.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
 from forkpoint.content import Digest
 
 from forkpoint_server.ingestion.incoming import Incoming
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownStep:
+class KnownStep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a batch has to know of a step that an earlier one began."""
 
     seq: int
@@ -19,8 +23,7 @@ class KnownStep:
     ended: bool
 
 
-@dataclass(slots=True, kw_only=True)
-class StepRow:
+class StepRow(msgspec.Struct, kw_only=True, gc=False):
     """A row of `step`; mutable until written, since its end may stand in the same batch."""
 
     run_id: str
@@ -59,8 +62,7 @@ class StepRow:
     chunks: int | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class StepEnd:
+class StepEnd(msgspec.Struct, kw_only=True, gc=False):
     """What the end of a step changes in a row that an earlier batch wrote."""
 
     run_id: str
@@ -80,8 +82,7 @@ class StepEnd:
     """Bits to add; `RUNNING` goes."""
 
 
-@dataclass(slots=True, kw_only=True)
-class ArtifactRow:
+class ArtifactRow(msgspec.Struct, kw_only=True, gc=False):
     """A row of `artifact`."""
 
     run_id: str
@@ -96,8 +97,7 @@ class ArtifactRow:
     media_type: str | None
 
 
-@dataclass(slots=True, kw_only=True)
-class Placed:
+class Placed(msgspec.Struct, kw_only=True):
     """An event with the `seq` it gets."""
 
     seq: int

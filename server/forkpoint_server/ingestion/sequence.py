@@ -88,6 +88,8 @@ class Order:
             following = self._next_waiting(writer)
 
     def _next_waiting(self, writer: int) -> Incoming | None:
+        if not self.waiting:
+            return None
         following = self.waiting.pop((writer, self.next[writer]), None)
         if following is not None:
             return following

@@ -1,52 +1,55 @@
 """The statements that write a batch: one for each table, whatever the number of rows.
 
-Rows go through `unnest`, not COPY: Postgres refuses COPY into tables with row level security, and
-without it a wrong statement could write another tenant's rows.
+Rows never go around row level security, whose check would catch a statement that writes another
+tenant's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 
+import msgspec
+from msgspec.structs import astuple
+
+from forkpoint_server.db.bulk import Target, insert_rows
 from forkpoint_server.db.engine import Driver
 from forkpoint_server.ingestion.incoming import Incoming, event_type, step_of
-from forkpoint_server.ingestion.rows import ArtifactRow, Placed, Rows, StepEnd, StepRow
+from forkpoint_server.ingestion.rows import ArtifactRow, Placed, Rows, StepEnd
 
 _STEP_TYPES = {
     "run_id": "uuid",
     "step_id": "uuid",
     "project_id": "int",
     "seq": "bigint",
-    "end_seq": "bigint",
-    "parent_id": "uuid",
-    "parent_seq": "bigint",
     "kind": "smallint",
     "name": "text",
-    "status": "text",
     "key": "text",
     "strand": "text",
     "lane": "int",
     "depth": "int",
+    "start_ns": "bigint",
+    "contended": "bool",
+    "flags": "int",
+    "parent_id": "uuid",
+    "parent_seq": "bigint",
     "site": "text",
     "subtype": "text",
     "effect": "text",
     "codec": "text",
     "model": "text",
+    "signature": "bytea",
+    "delta": "bytea",
+    "replay": "jsonb",
+    "status": "text",
+    "end_seq": "bigint",
+    "end_ns": "bigint",
     "error_class": "text",
     "finish_reason": "text",
-    "start_ns": "bigint",
-    "end_ns": "bigint",
     "tokens_in": "bigint",
     "tokens_out": "bigint",
     "cost_micro_usd": "bigint",
     "attempts": "int",
     "chunks": "int",
-    "signature": "bytea",
-    "delta": "bytea",
-    "contended": "bool",
-    "flags": "int",
-    "replay": "jsonb",
 }
 _ARTIFACT_TYPES = {
     "run_id": "uuid",
@@ -71,6 +74,7 @@ _EVENT_TYPES = {
     "time_ns": "bigint",
     "digest": "bytea",
     "body": "bytea",
+    "project_id": "int",
 }
 _END_TYPES = {
     "run_id": "uuid",
@@ -92,16 +96,15 @@ _END_TYPES = {
 
 async def write_rows(driver: Driver, rows: Rows, *, project_id: int) -> None:
     """Write everything but the runs themselves."""
-    await _insert_events(driver, rows.events, project_id=project_id)
-    await _insert_steps(driver, list(rows.steps.values()))
+    await insert_rows(driver, _EVENTS, [_event(each, project_id) for each in rows.events])
+    await insert_rows(driver, _STEPS, [astuple(row) for row in rows.steps.values()])
     await _end_steps(driver, rows.ends)
     await insert_artifacts(driver, rows.artifacts)
 
 
 async def insert_artifacts(driver: Driver, rows: Sequence[ArtifactRow]) -> None:
     """Add artifacts; the first one of a (run, step, role) stays."""
-    if rows:
-        await driver.execute(_INSERT_ARTIFACTS, *_columns(rows, _ARTIFACT_TYPES))
+    await insert_rows(driver, _ARTIFACTS, [astuple(row) for row in rows])
 
 
 async def hold_events(
@@ -147,58 +150,45 @@ async def release_events(driver: Driver, places: Sequence[tuple[str, int, int]])
     )
 
 
-async def _insert_events(driver: Driver, placed: Sequence[Placed], *, project_id: int) -> None:
-    if not placed:
-        return
-    incoming = [each.incoming for each in placed]
-    await driver.execute(
-        _INSERT_EVENTS,
-        [each.event.run_id for each in incoming],
-        [each.seq for each in placed],
-        [each.id for each in incoming],
-        [event_type(each.event) for each in incoming],
-        [each.event.writer for each in incoming],
-        [each.event.sequence_no for each in incoming],
-        [step_of(each.event) for each in incoming],
-        [each.event.time_ns for each in incoming],
-        [each.digest for each in incoming],
-        [each.body for each in incoming],
+def _event(placed: Placed, project_id: int) -> tuple[object, ...]:
+    each = placed.incoming
+    event = each.event
+    return (
+        event.run_id,
+        placed.seq,
+        each.id,
+        event_type(event),
+        event.writer,
+        event.sequence_no,
+        step_of(event),
+        event.time_ns,
+        each.digest,
+        each.body,
         project_id,
     )
-
-
-async def _insert_steps(driver: Driver, rows: Sequence[StepRow]) -> None:
-    if rows:
-        await driver.execute(_INSERT_STEPS, *_columns(rows, _STEP_TYPES))
 
 
 async def _end_steps(driver: Driver, ends: Sequence[StepEnd]) -> None:
     """Close steps of earlier batches. Index: primary key of `step`."""
     if ends:
         runs = sorted({end.run_id for end in ends})
-        await driver.execute(_END_STEPS, *_columns(ends, _END_TYPES), runs)
+        await driver.execute(_END_STEPS, *_columns(ends), runs)
 
 
-def _columns(rows: Sequence[object], types: dict[str, str]) -> list[tuple[object, ...]]:
-    return list(zip(*map(attrgetter(*types), rows), strict=True))
+def _columns(rows: Sequence[msgspec.Struct]) -> list[tuple[object, ...]]:
+    return list(zip(*map(astuple, rows), strict=True))
 
 
 def _unnest(types: dict[str, str]) -> str:
     return ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types.values(), start=1))
 
 
-def _insert(table: str, types: dict[str, str], *, conflict: str = "") -> str:
-    columns = ", ".join(types)
-    return f"insert into {table} ({columns}) select * from unnest({_unnest(types)}) {conflict}"
-
-
-_INSERT_EVENTS = (
-    f"insert into event ({', '.join(_EVENT_TYPES)}, project_id) "
-    f"select *, ${len(_EVENT_TYPES) + 1}::int from unnest({_unnest(_EVENT_TYPES)})"
-)
-_INSERT_STEPS = _insert("step", _STEP_TYPES)
-_INSERT_ARTIFACTS = _insert(
-    "artifact", _ARTIFACT_TYPES, conflict="on conflict (run_id, step_id, role) do nothing"
+_EVENTS = Target(table="event", types=_EVENT_TYPES)
+_STEPS = Target(table="step", types=_STEP_TYPES)
+_ARTIFACTS = Target(
+    table="artifact",
+    types=_ARTIFACT_TYPES,
+    conflict="on conflict (run_id, step_id, role) do nothing",
 )
 _END_STEPS = f"""
 update step

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from forkpoint.errors import EventError
 from forkpoint.events.wire import content_digest, read_event
 from forkpoint_server.ingestion.incoming import read_events
-from forkpoint_server.ingestion.reading import read_all
+from forkpoint_server.ingestion.reading import Read, read_all, read_line
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded_runs import RecordedRun
@@ -64,8 +65,9 @@ def test_each_event_or_mistake_is_the_one_that_the_schema_says(
             changed["replay"] = {"session": "s", "mode": "live", inner: changes[name]}
 
     [quick] = read_all([changed])
+    [line] = read_all([_as_line(changed)])
 
-    assert _shown(quick) == _shown(_slow(changed))
+    assert _shown(quick) == _shown(line) == _shown(_slow(changed))
 
 
 def test_the_digest_of_an_event_is_that_of_the_schema():
@@ -81,6 +83,12 @@ def test_one_bad_event_does_not_hide_the_others():
     assert [(each.index, each.code) for each in rejected] == [(1, "schema_invalid")]
 
 
+def _as_line(value: dict[str, Any]) -> object:
+    """The event as the door for lines hands it on."""
+    text = json.dumps(value).encode()
+    return read_line(text) or json.loads(text)
+
+
 def _slow(value: object) -> object:
     try:
         return read_event(value)
@@ -93,4 +101,4 @@ def _slow(value: object) -> object:
 def _shown(result: object) -> object:
     if isinstance(result, EventError):
         return (result.code, result.details.get("field"))
-    return result
+    return result.event if isinstance(result, Read) else result
