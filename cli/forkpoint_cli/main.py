@@ -11,6 +11,7 @@ from forkpoint.replay.codes import error_exit
 from rich.text import Text
 
 from forkpoint_cli.client import Service
+from forkpoint_cli.commands.bisect import bisect
 from forkpoint_cli.commands.bundle import bundle
 from forkpoint_cli.commands.capture import capture
 from forkpoint_cli.commands.demo import demo
@@ -55,6 +56,7 @@ for command in (
     import_runs,
     replay,
     diff,
+    bisect,
     bundle,
     to_test,
     runner,

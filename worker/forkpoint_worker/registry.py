@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from forkpoint_server.jobs.names import JobKind
 
-from forkpoint_worker.handlers import replay, runs, storage, traces
+from forkpoint_worker.handlers import diffs, replay, runs, storage, traces
 from forkpoint_worker.work import Work
 
 Handler: TypeAlias = Callable[[Work], Awaitable[None]]
@@ -19,6 +19,7 @@ HANDLERS: Mapping[JobKind, Handler] = {
     JobKind.PACK_RUN: storage.pack_run,
     JobKind.RETAIN: storage.retain,
     JobKind.DERIVE_RUN: traces.derive_run,
+    JobKind.DIFF_RUNS: diffs.diff_runs,
     JobKind.SWEEP_BLOBS: storage.sweep_blobs,
     JobKind.REPLAY: replay.replay,
     JobKind.WATCH_REPLAY: replay.watch_replay,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 import click
+from forkpoint.diff.written import to_markdown, to_page
 from rich.text import Text
 
 from forkpoint_cli.deltas import delta_lines
@@ -17,6 +18,7 @@ from forkpoint_cli.session import Session, json_option, pass_session
 Fields = Mapping[str, object]
 DIFFERENT = 1
 PAGE = 200
+MOST_ROOTS = 10
 CLASS_STYLES = {
     "same": "dim",
     "origin": "bold red",
@@ -59,9 +61,25 @@ _CHANGED = [
 @click.argument("b")
 @click.option("--all", "everything", is_flag=True, help="Show equal steps too.")
 @click.option("--metrics", is_flag=True, help="Let other token counts or cost count as different.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["markdown", "html"]),
+    help="Print the report for a pull request, or as one HTML file.",
+)
+@click.option("--pager", is_flag=True, help="Show the table page by page.")
 @json_option
 @pass_session
-def diff(session: Session, a: str, b: str, everything: bool, metrics: bool, as_json: bool) -> int:
+def diff(
+    session: Session,
+    a: str,
+    b: str,
+    everything: bool,
+    metrics: bool,
+    form: str | None,
+    pager: bool,
+    as_json: bool,
+) -> int:
     """Compare two runs step by step.
 
     Exits with 0 when all steps and the outcome are equal, 1 when they differ, 125 when the runs
@@ -71,11 +89,29 @@ def diff(session: Session, a: str, b: str, everything: bool, metrics: bool, as_j
     found = read_diff(session, runs, only=None if everything else _CHANGED)
     if as_json:
         session.output.json(found["report"])
+    elif form is not None:
+        _write(form, found)
+    elif pager:
+        with session.output.console.pager(styles=True):
+            _show(session, found, runs)
     else:
         _show(session, found, runs)
     report = cast("Fields", found["report"])
     same = found["verdict"] == "identical" and not (metrics and _other_totals(report))
     return 0 if same else DIFFERENT
+
+
+def _write(form: str, found: Fields) -> None:
+    """The report as a document, with what differs at the first divergence."""
+    first = cast("Fields | None", found["firstDivergence"])
+    delta = [] if first is None else [line.plain for line in delta_lines(as_delta(first))]
+    written = to_markdown if form == "markdown" else to_page
+    click.echo(written(cast("Fields", found["report"]), delta), nl=False)
+
+
+def as_delta(first: Fields) -> Fields:
+    """The opened delta of a row."""
+    return cast("Fields", first["delta"] or {})
 
 
 def read_diff(
@@ -121,6 +157,7 @@ def _show(session: Session, found: Fields, runs: Mapping[str, str]) -> None:
     first = cast("Fields | None", found["firstDivergence"])
     if first is not None:
         _show_first(output, first)
+    _show_roots(output, report)
     output.say()
     output.table(_COLUMNS, [_cells(row) for row in cast("Sequence[Fields]", found["rows"])])
     for section in cast("Sequence[Fields]", report["missing"]):
@@ -143,6 +180,26 @@ def _show_first(output: Output, first: Fields) -> None:
     )
     for line in delta_lines(cast("Fields", first["delta"])):
         output.say(Text("  "), line)
+
+
+def _show_roots(output: Output, report: Fields) -> None:
+    """Every root with its evidence; one root is the first divergence above."""
+    roots = cast("Sequence[Fields]", report["roots"])
+    if len(roots) < 2 and not any(root["word"] != "none" for root in roots):
+        return
+    output.say()
+    output.say(Text(f"roots  {report['rootCount']}", style="bold"))
+    for root in roots[:MOST_ROOTS]:
+        word = str(root["word"]) + (", could be sampling" if root["couldBeSampling"] else "")
+        kind = str(root["class"]) + (f" ({root['sub']})" if root["sub"] else "")
+        number = root["seqB"] if root["seqB"] is not None else root["seqA"]
+        output.say(
+            f"  #{number} ",
+            styled_kind(str(root["kind"])),
+            f" {root['name']}  ",
+            Text(kind, style=CLASS_STYLES.get(str(root["class"]), "")),
+            Text(f"  {word}", style="dim"),
+        )
 
 
 def _cells(row: Fields) -> list[str | Text]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from forkpoint.diff.align import align
@@ -31,6 +31,8 @@ class Comparison:
     outcome: Outcome
     causes: Sequence[Cause]
     """The roots in run order, each with the evidence that it led to the outcome."""
+    kept: Mapping[str, object] | None = None
+    """The report, of a comparison that was computed before."""
 
     @property
     def first_divergence(self) -> int | None:
@@ -74,6 +76,19 @@ def compare_runs(
     )
 
 
+def restored(a: RunColumns, b: RunColumns, rows: Rows, report: Mapping[str, object]) -> Comparison:
+    """A comparison from its rows and its report, as it was computed for these columns."""
+    return Comparison(
+        a=a,
+        b=b,
+        alignment=rows.alignment(len(a.steps), len(b.steps)),
+        rows=rows,
+        outcome=outcome_of(a, b),
+        causes=attribute(rows, {}, {}),
+        kept=report,
+    )
+
+
 def check_comparable(a: RunColumns, b: RunColumns) -> None:
     """Raise `DiffError` unless equal digests mean equal payloads in both runs."""
     for name in ("content_format", "signature_codec", "redaction_key_id"):
@@ -93,6 +108,8 @@ def check_comparable(a: RunColumns, b: RunColumns) -> None:
 
 def to_report(comparison: Comparison) -> dict[str, object]:
     """The report as plain JSON values (`schema.json` in this folder describes them)."""
+    if comparison.kept is not None:
+        return dict(comparison.kept)
     a, b, rows = comparison.a, comparison.b, comparison.rows
     outcome, causes = comparison.outcome, comparison.causes
     possible = [at for at, flag in enumerate(rows.flags) if flag & PARTLY and not rows.is_root(at)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import cast, overload
+
+import ormsgpack
 
 from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.lanes import HOWS, MOVED
@@ -41,6 +43,7 @@ PARTLY, QUIET = 1, 2
 ALONE = len(HOWS)
 """In the column `how`: a step of one side; its class says which."""
 Parts = tuple[str, ...]
+_COLUMNS = ("a", "b", "how", "name", "sub", "flags", "part")
 _BEGINNINGS = frozenset((ORIGIN, INTERVENTION, INTEGRITY))
 
 
@@ -89,6 +92,33 @@ class Rows(Sequence[Row]):
             number = self._part_numbers[parts] = len(self.part_table)
             self.part_table.append(parts)
         return number
+
+    def to_bytes(self) -> bytes:
+        """All columns, for keeping; read again by `from_bytes`."""
+        columns = {name: bytes(getattr(self, name)) for name in _COLUMNS}
+        return ormsgpack.packb({**columns, "parts": self.part_table})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Rows:
+        """The rows of `to_bytes`, written on a machine of the same byte order."""
+        found = ormsgpack.unpackb(data)
+        rows = cls()
+        for name in _COLUMNS:
+            column = cast("array[int] | bytearray", getattr(rows, name))
+            if isinstance(column, bytearray):
+                column.extend(found[name])
+            else:
+                column.frombytes(found[name])
+        rows.part_table = [tuple(parts) for parts in found["parts"]]
+        return rows
+
+    def alignment(self, length_a: int, length_b: int) -> Alignment:
+        """The pairs behind the rows."""
+        twins, hows = [-1] * length_a, bytearray(length_a)
+        for a, b, how in zip(self.a, self.b, self.how, strict=True):
+            if a >= 0 <= b:
+                twins[a], hows[a] = b, how
+        return Alignment(twins, hows, length_b)
 
     def set(
         self, at: int, name: int, sub: int = NONE, *, parts: Parts = (), flags: int = 0

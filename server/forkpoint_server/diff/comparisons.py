@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import lru_cache
 from uuid import UUID
 
@@ -13,14 +13,15 @@ from forkpoint.diff.align import align
 from forkpoint.diff.classify import Load, needed_roots
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.deltas import step_delta
-from forkpoint.diff.report import Comparison, check_comparable, compare_runs
+from forkpoint.diff.report import Comparison, check_comparable, compare_runs, restored
 from forkpoint.errors import DiffError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.artifacts.trees import load_closure
-from forkpoint_server.db.engine import Database
+from forkpoint_server.db.engine import Database, driver
 from forkpoint_server.diff.columns import load_columns
+from forkpoint_server.diff.stored import find
 from forkpoint_server.errors import BadRequest, LimitExceeded
 
 MOST_STEPS = 20_000
@@ -30,24 +31,48 @@ PAYLOAD_BUDGET = 64 * 1024 * 1024
 KEPT_STEPS = 200_000
 """Steps of all comparisons kept in memory; about 200 bytes each."""
 
+Progress = Callable[[str], Awaitable[None]]
 _Key = tuple[int, str, str, int, int]
+
+
+class TooManySteps(LimitExceeded):
+    """Runs too long to compare while the reader waits, that no worker has compared yet."""
+
+    def __init__(self, run: RunColumns) -> None:
+        super().__init__(
+            "diff_steps",
+            MOST_STEPS,
+            f"run {run.run_id} has {len(run.steps)} steps; up to {MOST_STEPS} are compared at "
+            "once, longer runs by a worker: requestDiff",
+        )
 
 
 class Comparisons:
     """The comparisons of one process, by project, runs and heads: none is ever stale."""
 
-    def __init__(self, database: Database, blobs: BlobStore | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore | None,
+        *,
+        most_steps: int | None = None,
+    ) -> None:
         self._database = database
+        self._most_steps = most_steps
         self._blobs = blobs
         self._kept: OrderedDict[_Key, Comparison] = OrderedDict()
 
-    async def compare(self, project_id: int, a: UUID, b: UUID) -> Comparison:
+    async def compare(
+        self, project_id: int, a: UUID, b: UUID, *, progress: Progress | None = None
+    ) -> Comparison:
         """Compare two runs of a project.
 
         Raises `NotFound` for a run that is absent or another project's, `BadRequest` with code
-        `not_comparable` when digests of the two mean different things, `LimitExceeded` beyond
-        20,000 steps a side.
+        `not_comparable` when digests of the two mean different things, `TooManySteps` beyond
+        20,000 steps a side unless a worker has compared these heads.
         """
+        tell = progress or _silent
+        await tell("loading")
         async with self._database.reading(project_id) as connection:
             left = await load_columns(connection, project_id, a)
             right = await load_columns(connection, project_id, b)
@@ -56,7 +81,7 @@ class Comparisons:
             if kept is not None and (kept.a.sealed, kept.b.sealed) == (left.sealed, right.sealed):
                 self._kept.move_to_end(key)
                 return kept
-            comparison = await self._computed(connection, project_id, left, right)
+            comparison = await self._computed(connection, project_id, left, right, tell)
         self._keep(key, comparison)
         return comparison
 
@@ -74,18 +99,42 @@ class Comparisons:
         return await asyncio.to_thread(step_delta, left, right, load)
 
     async def _computed(
-        self, connection: AsyncConnection, project_id: int, a: RunColumns, b: RunColumns
+        self,
+        connection: AsyncConnection,
+        project_id: int,
+        a: RunColumns,
+        b: RunColumns,
+        tell: Progress,
     ) -> Comparison:
-        _check_size(a)
-        _check_size(b)
         try:
             check_comparable(a, b)
         except DiffError as error:
             raise BadRequest(error.message, code=error.code) from None
+        longest = max(a, b, key=lambda run: len(run.steps))
+        most = MOST_STEPS if self._most_steps is None else self._most_steps
+        if len(longest.steps) > most:
+            return await self._found(connection, project_id, a, b, longest)
+        await tell("aligning")
         alignment = await asyncio.to_thread(align, a, b)
         roots = await asyncio.to_thread(needed_roots, a, b, alignment)
         load = await self._loader(connection, project_id, roots)
+        await tell("classing")
         return await asyncio.to_thread(compare_runs, a, b, load, alignment)
+
+    async def _found(
+        self,
+        connection: AsyncConnection,
+        project_id: int,
+        a: RunColumns,
+        b: RunColumns,
+        longest: RunColumns,
+    ) -> Comparison:
+        """What a worker has stored for these heads."""
+        ids = UUID(a.run_id), UUID(b.run_id)
+        kept = await find(await driver(connection), project_id, *ids)
+        if kept is None or (kept.head_a, kept.head_b) != (a.head, b.head):
+            raise TooManySteps(longest)
+        return restored(a, b, kept.rows, kept.report)
 
     async def _loader(
         self, connection: AsyncConnection, project_id: int, roots: Collection[str]
@@ -120,10 +169,5 @@ def loader(blocks: Mapping[Digest, bytes]) -> Load:
     return load
 
 
-def _check_size(run: RunColumns) -> None:
-    if len(run.steps) > MOST_STEPS:
-        raise LimitExceeded(
-            "diff_steps",
-            MOST_STEPS,
-            f"run {run.run_id} has {len(run.steps)} steps; up to {MOST_STEPS} are compared at once",
-        )
+async def _silent(phase: str) -> None:
+    """Nobody wants to know."""

@@ -1,4 +1,4 @@
-"""The root field that compares two runs."""
+"""The root field that compares two runs, and what is said of comparisons that take long."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from uuid import UUID
 
 import strawberry
 
+from forkpoint_server.db.engine import driver
+from forkpoint_server.diff.comparisons import TooManySteps
+from forkpoint_server.diff.stored import Asked, asked, request
 from forkpoint_server.errors import NotFound
-from forkpoint_server.graphql.context import Info
+from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
-from forkpoint_server.graphql.types.diff import DiffReport
+from forkpoint_server.graphql.types.diff import DiffReport, DiffRequest
 from forkpoint_server.query.digests import read_run_id
 from forkpoint_server.security.scopes import Scope
+
+Pair = tuple[UUID, UUID]
 
 
 @strawberry.type
@@ -20,12 +25,42 @@ class DiffQuery:
 
     @strawberry.field(extensions=[Needs(Scope.READ_PAYLOAD)])
     async def diff(self, info: Info, a: strawberry.ID, b: strawberry.ID) -> DiffReport:
-        """Run `b` against the base `a`, up to 20,000 steps a side; NOT_FOUND if one is absent."""
+        """Run `b` against the base `a`; beyond 20,000 steps a side ask `requestDiff` first."""
         context = info.context
         comparison = await context.services.comparisons.compare(
-            context.project_id, _run_id(a), _run_id(b)
+            context.project_id, *read_pair(a, b)
         )
         return DiffReport.of(comparison)
+
+    @strawberry.field(
+        extensions=[Needs(Scope.READ_PAYLOAD)],
+        description="How far a comparison is that was asked for with requestDiff",
+    )
+    async def diff_request(self, info: Info, a: strawberry.ID, b: strawberry.ID) -> DiffRequest:
+        """Nothing is queued by looking."""
+        return await stored_or_asked(info.context, read_pair(a, b), queue=False)
+
+
+def read_pair(a: str, b: str) -> Pair:
+    """The ids of both runs; raises `NotFound` for what cannot be one."""
+    return _run_id(a), _run_id(b)
+
+
+async def stored_or_asked(context: Context, pair: Pair, *, queue: bool) -> DiffRequest:
+    """The comparison if it is there or short, else where its job stands; `queue` makes one."""
+    services, project_id = context.services, context.project_id
+    try:
+        comparison = await services.comparisons.compare(project_id, *pair)
+    except TooManySteps:
+        if queue:
+            async with services.database.transaction(project_id) as connection:
+                job = await request(await driver(connection), project_id, *pair)
+            if job is not None:
+                await services.wake(job)
+        async with services.database.reading(project_id) as connection:
+            found = await asked(await driver(connection), project_id, *pair)
+        return DiffRequest.of(found or Asked(state="none"))
+    return DiffRequest(state="ready", report=DiffReport.of(comparison))
 
 
 def _run_id(given: str) -> UUID:

@@ -13,6 +13,7 @@ from forkpoint_server.graphql.comparing import DiffQuery
 from forkpoint_server.graphql.errors import present
 from forkpoint_server.graphql.gate import Documents, Gate
 from forkpoint_server.graphql.mutations.deletion import DeletionMutation
+from forkpoint_server.graphql.mutations.diff import DiffMutation
 from forkpoint_server.graphql.mutations.ingestion import IngestionMutation
 from forkpoint_server.graphql.mutations.replay import ReplayMutation
 from forkpoint_server.graphql.mutations.tokens import TokenMutation
@@ -29,6 +30,7 @@ MUTATIONS: tuple[type, ...] = (
     IngestionMutation,
     TokenMutation,
     DeletionMutation,
+    DiffMutation,
     ReplayMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (

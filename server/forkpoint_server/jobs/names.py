@@ -20,6 +20,8 @@ class JobKind(StrEnum):
     """Mark runs whose writer has vanished."""
     DERIVE_RUN = "derive_run"
     """Read what a trace brought: redact it, build its run; finish the run when it is quiet."""
+    DIFF_RUNS = "diff_runs"
+    """Compare two runs that are too long to compare while a reader waits."""
     SWEEP_BLOBS = "sweep_blobs"
     """Delete blobs that no row has named for a day."""
     REPLAY = "replay"

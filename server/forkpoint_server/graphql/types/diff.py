@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import sys
+from array import array
 from collections.abc import Sequence
 
 import strawberry
 from forkpoint.diff.columns import RunColumns, StepRow
+from forkpoint.diff.lanes import HOWS
 from forkpoint.diff.report import Comparison, to_report
-from forkpoint.diff.rows import CLASSES, Row
+from forkpoint.diff.rows import CLASSES, SUBS, Row
 
+from forkpoint_server.diff.stored import Asked
 from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
-from forkpoint_server.graphql.scalars import JSON
+from forkpoint_server.graphql.scalars import JSON, Column
 from forkpoint_server.graphql.types.connection import Connection, connection_parts
 from forkpoint_server.graphql.types.nodes import Run, Step
 from forkpoint_server.query.pages import check_first, make_page, read_cursor
 from forkpoint_server.security.scopes import Scope
 
+MOST_PAIRS = 65_536
 META = Needs(Scope.READ_META)
 PAYLOAD = Needs(Scope.READ_PAYLOAD)
 
@@ -79,6 +85,59 @@ class DiffRow:
         return JSON(await comparisons.delta(info.context.project_id, left, right))
 
 
+@strawberry.type(description="Rows of a comparison as columns, 15 bytes each.")
+class DiffPairs:
+    """Little-endian arrays, all of `rows` entries."""
+
+    start: int
+    rows: int
+    total: int
+    a_index: Column = strawberry.field(
+        description="u32. Index of the step in A, in step order; 4294967295: only in B."
+    )
+    b_index: Column = strawberry.field(description="u32. The same in B.")
+    how: Column = strawberry.field(description="u8. Index in `hows`; past its end: one side only.")
+    class_: Column = strawberry.field(name="class", description="u8. Index in `classes`.")
+    sub: Column = strawberry.field(description="u8. Index in `subs`; 0: none.")
+    flags: Column = strawberry.field(description="u8. Bits: 0 partly explained, 1 equal answer.")
+    parts: Column = strawberry.field(description="u16. Index in `partSets`.")
+    hows: list[str]
+    classes: list[str]
+    subs: list[str]
+    part_sets: list[list[str]]
+
+    @classmethod
+    def of(cls, comparison: Comparison, start: int, count: int) -> DiffPairs:
+        """A stretch of the rows."""
+        rows = comparison.rows
+        part = slice(max(0, start), max(0, start) + max(0, count))
+        return cls(
+            start=part.start,
+            rows=len(rows.name[part]),
+            total=len(rows),
+            a_index=_column(rows.a[part]),
+            b_index=_column(rows.b[part]),
+            how=_column(rows.how[part]),
+            class_=_column(rows.name[part]),
+            sub=_column(rows.sub[part]),
+            flags=_column(rows.flags[part]),
+            parts=_column(rows.part[part]),
+            hows=list(HOWS),
+            classes=list(CLASSES),
+            subs=[name or "" for name in SUBS],
+            part_sets=[list(parts) for parts in rows.part_table],
+        )
+
+
+def _column(values: array[int] | bytearray) -> Column:
+    """Signed -1 is the largest unsigned value."""
+    if isinstance(values, array) and sys.byteorder == "big":
+        values.byteswap()
+    return Column(
+        base64.b64encode(values.tobytes() if isinstance(values, array) else values).decode()
+    )
+
+
 @strawberry.type(description="Two runs compared, step by step.")
 class DiffReport:
     """Filled from the engine's comparison."""
@@ -121,6 +180,13 @@ class DiffReport:
         """The whole report without its rows."""
         return JSON(to_report(self.comparison))
 
+    @strawberry.field(
+        extensions=[META], description="Rows as columns, for pages that show all of them"
+    )
+    def pairs(self, start: int = 0, count: int = MOST_PAIRS) -> DiffPairs:
+        """Rows `start` to `start + count`, at most 65,536 at a time."""
+        return DiffPairs.of(self.comparison, start, min(count, MOST_PAIRS))
+
     @strawberry.field(extensions=[META], description="Rows in B's order; `only` names classes")
     def rows(
         self, first: int = 50, after: str | None = None, only: list[str] | None = None
@@ -139,6 +205,25 @@ class DiffReport:
             page, lambda index: DiffRow.of(self.comparison, index)
         )
         return Connection(edges=edges, nodes=nodes, page_info=page_info, count=count)
+
+
+@strawberry.type(description="Where a comparison stands that takes longer than a reader waits.")
+class DiffRequest:
+    """`report` is there when `state` is ready."""
+
+    state: str = strawberry.field(description="ready, none, queued, running, done or failed")
+    phase: str | None = strawberry.field(
+        default=None, description="loading, aligning, classing or storing; null when not running"
+    )
+    error: str | None = strawberry.field(default=None, description="Why it failed; else null")
+    report: DiffReport | None = strawberry.field(
+        default=None, description="The comparison; null until it is ready"
+    )
+
+    @classmethod
+    def of(cls, asked: Asked) -> DiffRequest:
+        """Of a job."""
+        return cls(state=asked.state, phase=asked.phase, error=asked.error)
 
 
 def _wanted(comparison: Comparison, only: Sequence[str] | None) -> Sequence[int]:
