@@ -9,6 +9,7 @@ import click
 from forkpoint.diff.written import to_markdown, to_page
 from rich.text import Text
 
+from forkpoint_cli.cohorts import read_cohort, show_cohort
 from forkpoint_cli.deltas import delta_lines
 from forkpoint_cli.errors import INCOMPARABLE, Refused
 from forkpoint_cli.names import resolve_run
@@ -58,7 +59,7 @@ _CHANGED = [
 
 @click.command()
 @click.argument("a")
-@click.argument("b")
+@click.argument("b", required=False)
 @click.option("--all", "everything", is_flag=True, help="Show equal steps too.")
 @click.option("--metrics", is_flag=True, help="Let other token counts or cost count as different.")
 @click.option(
@@ -67,16 +68,22 @@ _CHANGED = [
     type=click.Choice(["markdown", "html"]),
     help="Print the report for a pull request, or as one HTML file.",
 )
+@click.option(
+    "--cohort",
+    metavar="FILTER",
+    help="In place of B: all finished runs of this name, or tag=TAG, text=PART, ...",
+)
 @click.option("--pager", is_flag=True, help="Show the table page by page.")
 @json_option
 @pass_session
 def diff(
     session: Session,
     a: str,
-    b: str,
+    b: str | None,
     everything: bool,
     metrics: bool,
     form: str | None,
+    cohort: str | None,
     pager: bool,
     as_json: bool,
 ) -> int:
@@ -85,6 +92,10 @@ def diff(
     Exits with 0 when all steps and the outcome are equal, 1 when they differ, 125 when the runs
     cannot be compared.
     """
+    if (b is None) == (cohort is None):
+        raise click.UsageError("give a second run or --cohort")
+    if b is None:
+        return _many(session, a, str(cohort), as_json=as_json)
     runs = {"a": resolve_run(session.service, a), "b": resolve_run(session.service, b)}
     found = read_diff(session, runs, only=None if everything else _CHANGED)
     if as_json:
@@ -99,6 +110,16 @@ def diff(
     report = cast("Fields", found["report"])
     same = found["verdict"] == "identical" and not (metrics and _other_totals(report))
     return 0 if same else DIFFERENT
+
+
+def _many(session: Session, base: str, cohort: str, *, as_json: bool) -> int:
+    """The base against a cohort; 1 if any of it came to another outcome."""
+    found = read_cohort(session, resolve_run(session.service, base), cohort)
+    if as_json:
+        session.output.json(found)
+    else:
+        show_cohort(session, found)
+    return DIFFERENT if found["bad"] else 0
 
 
 def _write(form: str, found: Fields) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from uuid import UUID
 
@@ -76,14 +76,24 @@ class Comparisons:
         async with self._database.reading(project_id) as connection:
             left = await load_columns(connection, project_id, a)
             right = await load_columns(connection, project_id, b)
-            key = (project_id, left.run_id, right.run_id, left.head, right.head)
-            kept = self._kept.get(key)
-            if kept is not None and (kept.a.sealed, kept.b.sealed) == (left.sealed, right.sealed):
-                self._kept.move_to_end(key)
-                return kept
-            comparison = await self._computed(connection, project_id, left, right, tell)
-        self._keep(key, comparison)
-        return comparison
+            return await self._of_columns(connection, project_id, left, right, tell)
+
+    async def compare_each(
+        self, project_id: int, base: UUID, others: Sequence[UUID]
+    ) -> list[Comparison]:
+        """One run with several; the base is loaded once. Raises as `compare`."""
+        async with self._database.reading(project_id) as connection:
+            left = await load_columns(connection, project_id, base)
+            return [
+                await self._of_columns(
+                    connection,
+                    project_id,
+                    left,
+                    await load_columns(connection, project_id, other),
+                    _silent,
+                )
+                for other in others
+            ]
 
     async def delta(self, project_id: int, left: StepRow, right: StepRow) -> dict[str, object]:
         """Open one pair: what differs in prompt, parts, answer and numbers."""
@@ -97,6 +107,23 @@ class Comparisons:
         async with self._database.reading(project_id) as connection:
             load = await self._loader(connection, project_id, wanted)
         return await asyncio.to_thread(step_delta, left, right, load)
+
+    async def _of_columns(
+        self,
+        connection: AsyncConnection,
+        project_id: int,
+        left: RunColumns,
+        right: RunColumns,
+        tell: Progress,
+    ) -> Comparison:
+        key = (project_id, left.run_id, right.run_id, left.head, right.head)
+        kept = self._kept.get(key)
+        if kept is not None and (kept.a.sealed, kept.b.sealed) == (left.sealed, right.sealed):
+            self._kept.move_to_end(key)
+            return kept
+        comparison = await self._computed(connection, project_id, left, right, tell)
+        self._keep(key, comparison)
+        return comparison
 
     async def _computed(
         self,

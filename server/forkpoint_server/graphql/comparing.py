@@ -5,13 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 import strawberry
+from forkpoint.diff.cohort import MOST_RUNS, cohort_of
 
 from forkpoint_server.db.engine import driver
 from forkpoint_server.diff.comparisons import TooManySteps
 from forkpoint_server.diff.stored import Asked, asked, request
-from forkpoint_server.errors import NotFound
+from forkpoint_server.errors import LimitExceeded, NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
+from forkpoint_server.graphql.scalars import JSON
 from forkpoint_server.graphql.types.diff import DiffReport, DiffRequest
 from forkpoint_server.query.digests import read_run_id
 from forkpoint_server.security.scopes import Scope
@@ -39,6 +41,21 @@ class DiffQuery:
     async def diff_request(self, info: Info, a: strawberry.ID, b: strawberry.ID) -> DiffRequest:
         """Nothing is queued by looking."""
         return await stored_or_asked(info.context, read_pair(a, b), queue=False)
+
+    @strawberry.field(
+        extensions=[Needs(Scope.READ_PAYLOAD)],
+        description="Where runs that came to another outcome part from the base, beside those that "
+        "came to the same; at most 50 runs. Format forkpoint.cohort/1",
+    )
+    async def cohort(self, info: Info, base: strawberry.ID, runs: list[strawberry.ID]) -> JSON:
+        """One run against many of the same agent and input."""
+        if len(runs) > MOST_RUNS:
+            raise LimitExceeded("runs", MOST_RUNS)
+        context = info.context
+        found = await context.services.comparisons.compare_each(
+            context.project_id, _run_id(base), [_run_id(run) for run in runs]
+        )
+        return JSON(cohort_of(found).to_json())
 
 
 def read_pair(a: str, b: str) -> Pair:

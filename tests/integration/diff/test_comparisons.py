@@ -137,3 +137,27 @@ async def test_a_run_that_is_not_there_is_not_found(service: Service):
 
     assert (await service.ask(DIFF, a=run.run_id, b=str(uuid4()))).code == "NOT_FOUND"
     assert (await service.ask(DIFF, a="x", b=run.run_id)).code == "NOT_FOUND"
+
+
+async def test_a_cohort_says_where_runs_with_another_outcome_part(service: Service):
+    base, same, other = (
+        talk("text", "sum"),
+        talk("text", "sum"),
+        talk("poison of some length", "no"),
+    )
+    for run in (base, same, other):
+        await run.send(service)
+    query = "query($base: ID!, $runs: [ID!]!) { cohort(base: $base, runs: $runs) }"
+
+    found = (await service.data(query, base=base.run_id, runs=[same.run_id, other.run_id]))[
+        "cohort"
+    ]
+
+    assert [run["run"] for run in found["runs"]] == [same.run_id, other.run_id]
+    assert (found["places"][0]["name"], found["places"][0]["class"]) == (
+        "read_file",
+        "origin (external)",
+    )
+    assert (await service.ask(query, base=base.run_id, runs=[base.run_id] * 51)).code == (
+        "LIMIT_EXCEEDED"
+    )
