@@ -7,6 +7,7 @@ which changes from process to process; in a run they take it in the order in whi
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import (
     AsyncIterator,
@@ -26,6 +27,7 @@ from time import monotonic, time_ns
 from typing import Any, cast
 
 from forkpoint.capture.items import Passed
+from forkpoint.capture.rebinding import is_user_code
 from forkpoint.capture.strands import Frame, current
 from forkpoint.capture.turns import take_turn, take_turn_async
 
@@ -193,6 +195,8 @@ def wait(
     fs: Iterable[futures.Future[Any]],
     timeout: float | None = None,
     return_when: str = futures.ALL_COMPLETED,
+    *,
+    single: bool = True,
 ) -> Any:
     """`concurrent.futures.wait`: done ones in the order of settling, of `FIRST_COMPLETED` one."""
     listed = list(dict.fromkeys(fs))
@@ -204,6 +208,9 @@ def wait(
                 break
     except TimeoutError:
         pass
+    if not single:
+        also = [one for one in listed if one not in done and one.done()]
+        done += sorted(also, key=_rank)
     return futures._base.DoneAndNotDoneFutures(  # pyright: ignore
         cast("Any", Settled(done)), cast("Any", Settled(one for one in listed if one not in done))
     )
@@ -214,6 +221,7 @@ async def wait_async(
     *,
     timeout: float | None = None,
     return_when: str = asyncio.ALL_COMPLETED,
+    single: bool = True,
 ) -> tuple[set[asyncio.Future[Any]], set[asyncio.Future[Any]]]:
     """`asyncio.wait`, likewise."""
     listed = list(dict.fromkeys(fs))
@@ -221,7 +229,7 @@ async def wait_async(
         listed, timeout=timeout, return_when=cast("Any", return_when)
     )
     done = sorted(found, key=_rank)
-    for number, one in enumerate(done):
+    for number, one in enumerate(done if single else ()):
         if _is_enough(one, return_when):
             done = done[: number + 1]
             break
@@ -289,7 +297,21 @@ def in_run(stock: Callable[..., Any], ours: Callable[..., Any]) -> Callable[...,
         return stock(*args, **kwargs) if current.get() is None else ours(*args, **kwargs)
 
     choose.__name__ = choose.__qualname__ = getattr(stock, "__name__", "choose")
-    choose.__doc__ = stock.__doc__
+    choose.__doc__, choose.__module__ = stock.__doc__, stock.__module__
+    return choose
+
+
+def in_run_by_caller(stock: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
+    """As `in_run`; libraries get all that is done, in order, as they may count on."""
+
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        if current.get() is None:
+            return stock(*args, **kwargs)
+        single = is_user_code(sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
+        return ours(*args, **kwargs, single=single)
+
+    choose.__name__ = choose.__qualname__ = getattr(stock, "__name__", "choose")
+    choose.__doc__, choose.__module__ = stock.__doc__, stock.__module__
     return choose
 
 

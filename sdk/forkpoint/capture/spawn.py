@@ -26,6 +26,7 @@ from forkpoint.capture.settling import (
     follow_future,
     follow_task,
     in_run,
+    in_run_by_caller,
     settled,
     wait,
     wait_async,
@@ -229,7 +230,8 @@ def _patch_waiting() -> None:
     swaps: dict[int, object] = {}
     for (module, name), ours in _STOCK.items():
         stock = getattr(module, name)
-        swaps[id(stock)] = chosen = in_run(stock, ours)
+        choose = in_run_by_caller if name == "wait" else in_run
+        swaps[id(stock)] = chosen = choose(stock, ours)
         setattr(module, name, chosen)
         home = sys.modules[stock.__module__]
         setattr(home, name, chosen)
