@@ -89,7 +89,13 @@ async def bench(database: Scratch, **services: Any) -> AsyncIterator[Bench]:
     opened = Database(database.url("worker"), pool_size=8)
     blobs = MemoryBlobs()
     made = Services(
-        database=opened, blobs=blobs, publisher=lambda _: Silent(), clock=time.time_ns, **services
+        **{
+            "database": opened,
+            "blobs": blobs,
+            "publisher": lambda _: Silent(),
+            "clock": time.time_ns,
+            **services,
+        }
     )
     worker = Worker(made, owner="test", luck=random.Random(1))
     yield Bench(database=opened, worker=worker, blobs=blobs)

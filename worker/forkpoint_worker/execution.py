@@ -24,7 +24,7 @@ from forkpoint_server.jobs.leases import (
 )
 from forkpoint_server.jobs.names import JobKind
 
-from forkpoint_worker.registry import Handler
+from forkpoint_worker.registry import ABANDONED, Handler
 from forkpoint_worker.work import Services, Work
 
 log = structlog.get_logger()
@@ -37,6 +37,8 @@ async def execute(
     told = log.bind(job=job.id, kind=job.kind.value, run=job.run_id, attempt=job.attempt)
     if job.attempt > ATTEMPTS:
         await end(services.database, job, state="quarantined", error_class="too_many_attempts")
+        if job.kind in ABANDONED:
+            await ABANDONED[job.kind](Work(job=job, services=services))
         told.warning("job_quarantined")
         return
     try:

@@ -12,6 +12,9 @@ from forkpoint_worker.work import Work
 
 Handler: TypeAlias = Callable[[Work], Awaitable[None]]
 
+ABANDONED: Mapping[JobKind, Handler] = {JobKind.REPLAY: replay.abandon}
+"""What is done when a job is given up after too many claims."""
+
 HANDLERS: Mapping[JobKind, Handler] = {
     JobKind.FINISH_RUN: runs.finish_run,
     JobKind.CLOSE_GAPS: runs.give_up_gaps,

@@ -162,6 +162,8 @@ def _unfit(executor: Executor, asked: Asked, *, derived: bool) -> str | None:
         return "a recording is verified as it is: without cut and edits"
     if executor is Executor.GRAPH and not asked.edits:
         return "there is no edit whose effect could spread"
+    if executor is Executor.LOOP and asked.is_fork:
+        return "a loop is proved as it was recorded; fork with `graph` or with a runner"
     if executor is Executor.SINGLE and asked.cut is None:
         return "name the model step as the cut"
     return None

@@ -14,7 +14,7 @@ from forkpoint_server.jobs.leases import ATTEMPTS
 from forkpoint_server.live.topics import runners_topic, session_topic
 from forkpoint_server.replay.leases import look_after, take
 from forkpoint_server.replay.outcomes import failure
-from forkpoint_server.replay.progress import End, LeaseLost
+from forkpoint_server.replay.progress import End, LeaseLost, end
 from forkpoint_server.replay.rows import SessionRow, session_by_id
 from forkpoint_server.replay.words import Executor, SessionState
 
@@ -77,6 +77,18 @@ async def watch_replay(work: Work) -> None:
         await _new_run(work, lost).abandon(RunStatus.INTERRUPTED, reason="runner_lost")
         topics = session_topic(session_id), runners_topic(work.job.project_id)
         await work.live.rang(*topics)
+
+
+async def abandon(work: Work) -> None:
+    """End a session whose job was given up: each worker that took it died."""
+    attempt = await _taken(work)
+    if attempt is None:
+        return
+    ended = failure("internal", "every worker that executed this session died at it")
+    async with work.services.database.transaction(work.job.project_id) as connection:
+        await end(await driver(connection), attempt.held, ended, now_ns=work.services.clock())
+    await attempt.run.abandon(RunStatus.ERROR, reason="internal")
+    await work.live.rang(session_topic(attempt.session.session_id))
 
 
 async def _taken(work: Work) -> Attempt | None:

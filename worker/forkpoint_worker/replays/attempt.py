@@ -76,6 +76,10 @@ class Attempt:
         total = len(recorded.recording)
         await self.progress(Step(state=SessionState.RUNNING, matched=0, total=total))
 
+    async def still_held(self) -> None:
+        """Return if the run may be closed as complete; raises `LeaseLost` once it is over."""
+        await self.progress(Step(state=SessionState.RUNNING))
+
     async def ask(self, asked: Ask) -> Reply:
         """Ask a model, once for each key of the session and of the one it resumes.
 

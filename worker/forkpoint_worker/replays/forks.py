@@ -71,6 +71,7 @@ async def execute(
     writing = _Writing(attempt, executor.page)
     executed = await _driven(attempt, executor, writing)
     await writing.flush()
+    await attempt.still_held()
     verdict = Verdict.FORKED if executed.stop is None else verdict_of(executed.stop)
     report = _report(attempt, recorded, executed, verdict)
     blocks, ref = stored("replay_report", report)

@@ -60,6 +60,7 @@ async def write_again(
         keys = [event.key for event in events if isinstance(event, StepStarted)]
         steps, key = steps + len(keys), keys[-1] if keys else key
         await attempt.progress(Step(key=key, matched=steps))
+    await attempt.still_held()
     kept, ref = stored("replay_report", report)
     end = recorded.end or emission.cut_short(recorded.events)
     await attempt.run.finish(emission.closing(end, verdict, (ref,)), kept)
