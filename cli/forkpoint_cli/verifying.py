@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forkpoint.content import ContentError, digest_from_text, digest_text, verify
-from forkpoint.content.signature import signature
+from forkpoint.content import ContentError, digest_from_text, verify
 from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import ArtifactRef, Gap, StepAttempt, StepStarted
 from forkpoint.replay.recording import Recording
+from forkpoint.replay.soundness import first_unsound
 
 from forkpoint_cli.recordings import Recorded
 from forkpoint_cli.sources import Opened
@@ -28,7 +28,7 @@ def verify_recording(opened: Opened) -> dict[str, object]:
     Raises `ReplayError` for a recording no replay accepts: `recording_incomplete`, `not_clean`, ...
     """
     recorded = opened.recorded
-    Recording.load(recorded.start, recorded.end, recorded.events, opened.get)
+    recording = Recording.load(recorded.start, recorded.end, recorded.events, opened.get)
     steps = {
         event.step_id: (seq, event.key)
         for seq, event in recorded.events
@@ -44,20 +44,10 @@ def verify_recording(opened: Opened) -> dict[str, object]:
         except ContentError as error:
             seq, key = steps.get(step or "", (None, None))
             return _failed(len(steps), seq, key, error.message)
-    for seq, event in recorded.events:
-        if isinstance(event, StepStarted) and not _signed(event):
-            message = "its signature is not that of its inputs"
-            return _failed(len(steps), seq, event.key, message)
+    unsound = first_unsound(recording)
+    if unsound is not None:
+        return _failed(len(steps), unsound.sequence, unsound.key, unsound.message)
     return {**_report("identical", len(steps)), "payloads": len(checked)}
-
-
-def _signed(step: StepStarted) -> bool:
-    """Whether a signature follows from the inputs; one whose inputs are withheld cannot be told."""
-    parts = {ref.role[6:]: ref.root for ref in step.artifacts if ref.role.startswith("input.")}
-    roots = {part: digest_from_text(root) for part, root in parts.items() if root is not None}
-    if step.signature is None or len(roots) < len(parts):
-        return True
-    return digest_text(signature(step.kind, step.name, roots)) == step.signature
 
 
 def _failed(steps: int, seq: int | None, key: str | None, message: str) -> dict[str, object]:
