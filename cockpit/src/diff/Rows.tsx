@@ -20,7 +20,7 @@ export interface RowsProps {
   readonly stale: boolean;
   readonly onOpen: (index: number) => void;
   readonly onUnfold: (from: number) => void;
-  readonly onWant: (from: number, to: number) => void;
+  readonly onWant: (indexes: readonly number[]) => void;
 }
 
 /** Aligned pairs in one virtual list; what is in view and not here yet is asked for. */
@@ -44,11 +44,9 @@ export function Rows(props: RowsProps) {
     const line = lineAt(segments, index);
     return line?.type === "row" ? [line.index] : [];
   });
-  const from = inView[0];
-  const to = inView.at(-1);
-  useEffect(() => {
-    if (from !== undefined && to !== undefined) onWant(from, to + 1);
-  }, [from, to, onWant]);
+  const shown = inView.join();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `shown` stands for the rows in view.
+  useEffect(() => onWant(inView), [shown, onWant]);
   const here = inView.filter((index) => loaded.rows.has(index));
   const glances = useGlances(props.a, props.b, loaded, here);
   return (

@@ -35,6 +35,11 @@ const LOOKS: Record<string, ClassLook> = {
     word: "integrity",
     meaning: "An answer that was served from the recording is not the recorded one.",
   },
+  unknown: {
+    mark: "?",
+    word: "unknown",
+    meaning: "What cannot be read, or is still to come: nothing is said of it.",
+  },
 };
 
 const ORDER = Object.keys(LOOKS);

@@ -9,46 +9,38 @@ export interface Loaded {
   readonly indexes: readonly number[];
   /** Indexes of the changed rows, ascending. */
   readonly changed: readonly number[];
-  readonly cursors: ReadonlyMap<number, string>;
 }
 
 export const NOTHING_LOADED: Loaded = {
   rows: new Map(),
   indexes: [],
   changed: [],
-  cursors: new Map(),
 };
 
 /** With the rows of a page; those known already are replaced. */
 export function withPage(loaded: Loaded, page: RowPage): Loaded {
   const rows = new Map(loaded.rows);
-  const cursors = new Map(loaded.cursors);
-  for (const { cursor, node } of page.edges) {
+  const fresh: number[] = [];
+  for (const node of page.nodes) {
+    if (!rows.has(node.index)) fresh.push(node.index);
     rows.set(node.index, node);
-    cursors.set(node.index, cursor);
   }
-  const indexes = [...rows.keys()].sort((one, other) => one - other);
+  const indexes = merged(loaded.indexes, fresh);
   const changed = indexes.filter((index) => rows.get(index)?.class !== "same");
-  return { rows, indexes, changed, cursors };
+  return { rows, indexes, changed };
 }
 
-/** The first row of [from, to) that is not here; null if all are. */
-export function firstMissing(loaded: Loaded, from: number, to: number): number | null {
-  for (let index = from; index < to; index++) if (!loaded.rows.has(index)) return index;
-  return null;
+/** Two ascending lists as one; pages come in order, so this is one pass. */
+function merged(a: readonly number[], b: readonly number[]): readonly number[] {
+  const [last = -1] = a.slice(-1);
+  const [first = -1] = b;
+  if (first > last) return [...a, ...b];
+  return [...a, ...b].sort((one, other) => one - other);
 }
 
-/** Cursor of the nearest known row before `index`; null at the beginning. */
-export function cursorBefore({ indexes, cursors }: Loaded, index: number): string | null {
-  let low = 0;
-  let high = indexes.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((indexes[middle] ?? 0) < index) low = middle + 1;
-    else high = middle;
-  }
-  const before = indexes[low - 1];
-  return before === undefined ? null : (cursors.get(before) ?? null);
+/** The first of some rows that is not here; null if all are. */
+export function firstMissing(loaded: Loaded, indexes: readonly number[]): number | null {
+  return indexes.find((index) => !loaded.rows.has(index)) ?? null;
 }
 
 /** The changed row where a step of A or B stands; null if it is not here. */

@@ -35,7 +35,7 @@ export interface Row {
 export interface RowPage {
   readonly totalCount: number;
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
-  readonly edges: readonly { readonly cursor: string; readonly node: Row }[];
+  readonly nodes: readonly Row[];
 }
 
 export interface Head {
@@ -53,6 +53,8 @@ export interface Head {
 
 /** Most rows the server hands out at once. */
 export const PAGE = 200;
+/** Rows of the first answer: what the first view can show. */
+const FIRST = 64;
 
 /** Every class but `same`: these rows are all loaded, the equal ones between them when looked at. */
 export const CHANGED = [
@@ -63,11 +65,12 @@ export const CHANGED = [
   "absorbed",
   "inserted",
   "removed",
+  "unknown",
 ] as const;
 
 const STEP = "sequence kind name status depth errorClass replay { mode }";
 const ROW = `index class sub how parts left { ${STEP} } right { ${STEP} }`;
-const ROWS = `totalCount pageInfo { hasNextPage endCursor } edges { cursor node { ${ROW} } }`;
+const ROWS = `totalCount pageInfo { hasNextPage endCursor } nodes { ${ROW} }`;
 const SIDE = "id name status tags stepCount origin { kind cutKey }";
 
 export const DIFF_HEAD = `query DiffHead($a: ID!, $b: ID!, $changed: [String!]!) {
@@ -76,13 +79,15 @@ export const DIFF_HEAD = `query DiffHead($a: ID!, $b: ID!, $changed: [String!]!)
     b { ${SIDE} }
     verdict provisional report
     firstDivergence { index }
-    rows(first: ${PAGE}) { ${ROWS} }
-    changes: rows(first: ${PAGE}, only: $changed) { ${ROWS} }
+    rows(first: ${FIRST}) { ${ROWS} }
+    changes: rows(first: ${FIRST}, only: $changed) { ${ROWS} }
   }
 }`;
 
-export const DIFF_ROWS = `query DiffRows($a: ID!, $b: ID!, $after: String, $only: [String!]) {
-  diff(a: $a, b: $b) { rows(first: ${PAGE}, after: $after, only: $only) { ${ROWS} } }
+export const DIFF_ROWS = `query DiffRows(
+  $a: ID!, $b: ID!, $after: String, $from: Int! = 0, $only: [String!]
+) {
+  diff(a: $a, b: $b) { rows(first: ${PAGE}, after: $after, from: $from, only: $only) { ${ROWS} } }
 }`;
 
 export interface MoreRows {
@@ -136,10 +141,10 @@ const GLANCE = `answer: artifact(role: "output") { ${LOOK} }
 
 /** The beginnings of what the steps of some rows were asked and answered; some may be refused. */
 export const DIFF_GLANCES = `query DiffGlances(
-  $a: ID!, $b: ID!, $first: Int!, $after: String, $only: [String!]
+  $a: ID!, $b: ID!, $first: Int!, $from: Int!, $only: [String!]
 ) {
   diff(a: $a, b: $b) {
-    rows(first: $first, after: $after, only: $only) {
+    rows(first: $first, from: $from, only: $only) {
       nodes { index left { ${GLANCE} } right { ${GLANCE} } }
     }
   }
@@ -184,9 +189,9 @@ export interface OpenedPair {
 const PAIR_STEP = `id key ${STEP} durationNs tokensIn tokensOut costMicroUsd attempts model
   effect codec signature finishReason parts { name root } artifacts { role state reason root size }`;
 
-export const DIFF_PAIR = `query DiffPair($a: ID!, $b: ID!, $after: String, $only: [String!]) {
+export const DIFF_PAIR = `query DiffPair($a: ID!, $b: ID!, $from: Int!) {
   diff(a: $a, b: $b) {
-    rows(first: 1, after: $after, only: $only) {
+    rows(first: 1, from: $from) {
       nodes { index delta left { ${PAIR_STEP} } right { ${PAIR_STEP} } }
     }
   }

@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { bulkQuery } from "../graphql/bulk";
 import { type Failure, failureOf } from "../graphql/failure";
-import { cursorBefore, firstMissing, type Loaded, NOTHING_LOADED, withPage } from "./loaded";
+import { firstMissing, type Loaded, NOTHING_LOADED, withPage } from "./loaded";
 import { CHANGED, DIFF_HEAD, DIFF_ROWS, type Head, type MoreRows, type Side } from "./questions";
 import { type Report, readReport } from "./report";
 
@@ -26,8 +26,8 @@ export interface Comparison {
   readonly complete: boolean;
   readonly failure: Failure | null;
   readonly loading: boolean;
-  /** Sees to it that the rows of [from, to) come. */
-  readonly want: (from: number, to: number) => void;
+  /** Sees to it that these rows come. */
+  readonly want: (indexes: readonly number[]) => void;
   readonly reload: () => void;
 }
 
@@ -111,19 +111,19 @@ function useWanted(
   abort: { readonly current: AbortController },
   take: (next: Loaded) => void,
 ): Comparison["want"] {
-  const wish = useRef<readonly [number, number]>([0, 0]);
+  const wish = useRef<readonly number[]>([]);
   const busy = useRef(false);
   return useCallback(
-    (from, to) => {
-      wish.current = [from, to];
+    (indexes) => {
+      wish.current = indexes;
       const { signal } = abort.current;
       const next = async (): Promise<void> => {
-        const missing = firstMissing(latest.current, ...wish.current);
+        const missing = firstMissing(latest.current, wish.current);
         if (missing === null) return;
-        const asked = { a, b, after: cursorBefore(latest.current, missing), only: null };
+        const asked = { a, b, from: missing, only: null };
         const { diff } = await bulkQuery<MoreRows>(DIFF_ROWS, asked, signal);
         take(withPage(latest.current, diff.rows));
-        if (diff.rows.edges.length) await next();
+        if (diff.rows.nodes.length) await next();
       };
       if (busy.current) return;
       busy.current = true;

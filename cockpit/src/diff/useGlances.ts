@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { askWhatMayBeRead } from "./ask";
 import { type GlanceText, glanceText } from "./glance";
-import { cursorBefore, type Loaded } from "./loaded";
+import type { Loaded } from "./loaded";
 import { CHANGED, DIFF_GLANCES, type Glances } from "./questions";
 
 export interface RowGlance {
@@ -32,7 +32,7 @@ export function useGlances(a: string, b: string, loaded: Loaded, indexes: readon
     const wanted = view.current.indexes.filter((index) => !known.current.has(index));
     const from = wanted[0];
     if (from === undefined) return;
-    const rows = await glancesFrom(a, b, view.current.loaded, from);
+    const rows = await glancesFrom(a, b, view.current.loaded, wanted);
     const next = new Map(known.current);
     next.set(from, UNKNOWN);
     for (const { index, left, right } of rows) {
@@ -61,16 +61,10 @@ export function useGlances(a: string, b: string, loaded: Loaded, indexes: readon
   return glances;
 }
 
-async function glancesFrom(a: string, b: string, loaded: Loaded, from: number) {
-  // Rows before a change may not be here yet: then the rows that changed are asked for alone.
-  const alone = from > 0 && !loaded.rows.has(from - 1);
-  const asked = {
-    a,
-    b,
-    first: ROWS,
-    after: cursorBefore(loaded, from),
-    only: alone ? CHANGED : null,
-  };
+/** Rows with folds between them are asked for alone: what folds is equal. */
+async function glancesFrom(a: string, b: string, loaded: Loaded, wanted: readonly number[]) {
+  const changed = wanted.every((index) => loaded.rows.get(index)?.class !== "same");
+  const asked = { a, b, first: ROWS, from: wanted[0] ?? 0, only: changed ? CHANGED : null };
   const { diff } = await askWhatMayBeRead<Glances>(DIFF_GLANCES, asked);
   return diff.rows.nodes;
 }

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { bulkQuery } from "../graphql/bulk";
 import { type Failure, failureOf } from "../graphql/failure";
 import { type Delta, readDelta } from "./deltas";
-import { cursorBefore, type Loaded } from "./loaded";
+import type { Loaded } from "./loaded";
 import { DIFF_PAIR, type OpenedPair, type PairStep } from "./questions";
 
 export interface Pair {
@@ -29,8 +29,6 @@ export function usePair(a: string, b: string, loaded: Loaded, index: number | nu
   const [failure, setFailure] = useState<Failure | null>(null);
   const [round, setRound] = useState(0);
   const kept = useRef(new Map<string, Pair>());
-  const known = useRef(loaded);
-  known.current = loaded;
   const ready = index !== null && loaded.rows.has(index);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another round asks again.
@@ -42,7 +40,7 @@ export function usePair(a: string, b: string, loaded: Loaded, index: number | nu
     if (held) return setPair(held);
     const controller = new AbortController();
     const timer = setTimeout(() => {
-      openPair(a, b, known.current, index, controller.signal)
+      openPair(a, b, index, controller.signal)
         .then((opened) => {
           kept.current.set(key, opened);
           setPair(opened);
@@ -61,17 +59,8 @@ export function usePair(a: string, b: string, loaded: Loaded, index: number | nu
   return { pair, stale: pair?.index !== index, failure, retry };
 }
 
-/** Between a known row and the next of its class no other of that class can stand. */
-async function openPair(
-  a: string,
-  b: string,
-  loaded: Loaded,
-  index: number,
-  signal: AbortSignal,
-): Promise<Pair> {
-  const only = [loaded.rows.get(index)?.class ?? "same"];
-  const asked = { a, b, after: cursorBefore(loaded, index), only };
-  const { diff } = await bulkQuery<OpenedPair>(DIFF_PAIR, asked, signal);
+async function openPair(a: string, b: string, index: number, signal: AbortSignal): Promise<Pair> {
+  const { diff } = await bulkQuery<OpenedPair>(DIFF_PAIR, { a, b, from: index }, signal);
   const node = diff.rows.nodes[0];
   if (node?.index !== index) throw new Error("A run has grown; compare again.");
   return { index, delta: readDelta(node.delta), left: node.left, right: node.right };

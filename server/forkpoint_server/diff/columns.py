@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
@@ -37,6 +38,30 @@ _SELECT_ARTIFACTS = text("""
     from artifact
     where run_id = :run and (role like 'input.%' or role in ('output', 'error'))
 """)
+
+
+_SELECT_STANDING = text("""
+    select run_id, head, finished
+    from run
+    where run_id = any (:runs) and project_id = :project
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a run has grown: what tells whether a kept comparison is still of it."""
+
+    head: int
+    sealed: bool
+
+
+async def standings(
+    connection: AsyncConnection, project_id: int, run_ids: Sequence[UUID]
+) -> dict[UUID, Standing]:
+    """Where runs stand, without their steps; those that are not there are left out."""
+    where = {"runs": list(run_ids), "project": project_id}
+    rows = (await connection.execute(_SELECT_STANDING, where)).mappings()
+    return {row["run_id"]: Standing(head=row["head"], sealed=row["finished"]) for row in rows}
 
 
 async def load_columns(connection: AsyncConnection, project_id: int, run_id: UUID) -> RunColumns:

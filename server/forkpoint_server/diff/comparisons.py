@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.artifacts.trees import load_closure
 from forkpoint_server.db.engine import Database, driver
-from forkpoint_server.diff.columns import load_columns
+from forkpoint_server.diff.columns import load_columns, standings
 from forkpoint_server.diff.stored import find
 from forkpoint_server.errors import BadRequest, LimitExceeded
 
@@ -74,6 +74,9 @@ class Comparisons:
         tell = progress or _silent
         await tell("loading")
         async with self._database.reading(project_id) as connection:
+            kept = await self._known(connection, project_id, a, b)
+            if kept is not None:
+                return kept
             left = await load_columns(connection, project_id, a)
             right = await load_columns(connection, project_id, b)
             return await self._of_columns(connection, project_id, left, right, tell)
@@ -94,6 +97,21 @@ class Comparisons:
                 )
                 for other in others
             ]
+
+    async def _known(
+        self, connection: AsyncConnection, project_id: int, a: UUID, b: UUID
+    ) -> Comparison | None:
+        """The kept comparison of what the two runs are now; their steps are not read for it."""
+        found = await standings(connection, project_id, (a, b))
+        left, right = found.get(a), found.get(b)
+        if left is None or right is None:
+            return None
+        key = (project_id, str(a), str(b), left.head, right.head)
+        kept = self._kept.get(key)
+        if kept is None or (kept.a.sealed, kept.b.sealed) != (left.sealed, right.sealed):
+            return None
+        self._kept.move_to_end(key)
+        return kept
 
     async def delta(self, project_id: int, left: StepRow, right: StepRow) -> dict[str, object]:
         """Open one pair: what differs in prompt, parts, answer and numbers."""

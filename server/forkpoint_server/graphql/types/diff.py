@@ -6,6 +6,7 @@ import base64
 import sys
 from array import array
 from collections.abc import Sequence
+from typing import Annotated
 
 import strawberry
 from forkpoint.diff.columns import RunColumns, StepRow
@@ -187,13 +188,20 @@ class DiffReport:
         """Rows `start` to `start + count`, at most 65,536 at a time."""
         return DiffPairs.of(self.comparison, start, min(count, MOST_PAIRS))
 
-    @strawberry.field(extensions=[META], description="Rows in B's order; `only` names classes")
+    @strawberry.field(
+        extensions=[META],
+        description="Rows in B's order; `only` names classes, `from` the first index",
+    )
     def rows(
-        self, first: int = 50, after: str | None = None, only: list[str] | None = None
+        self,
+        first: int = 50,
+        after: str | None = None,
+        only: list[str] | None = None,
+        from_: Annotated[int, strawberry.argument(name="from")] = 0,
     ) -> Connection[DiffRow]:
-        """A page of rows."""
+        """A page of rows, so that a reader may begin anywhere."""
         check_first(first)
-        start = -1 if after is None else _index_in(after)
+        start = max(from_ - 1, -1 if after is None else _index_in(after))
         wanted = _wanted(self.comparison, only)
         rest = [index for index in wanted if index > start][: first + 1]
         page = make_page(rest, first=first, after=after, key=lambda index: [index])
