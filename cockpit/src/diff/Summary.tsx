@@ -12,6 +12,12 @@ import { missingPhrases, outcomePhrase } from "./report";
 import styles from "./Summary.module.css";
 import type { Compared } from "./useComparison";
 
+const VERDICT: Readonly<Record<string, string>> = {
+  identical: "✓ identical",
+  different: "≠ different",
+  incomplete: "? all that is known is equal",
+};
+
 /** The two runs, in the bar: name, tag, status. */
 export function Runs({ a, b }: { a: Side; b: Side }) {
   return (
@@ -59,7 +65,7 @@ export function Summary({
   return (
     <div className={styles.summary}>
       <span className={styles.verdict} data-verdict={compared.verdict}>
-        {compared.verdict === "identical" ? "✓ identical" : "≠ different"}
+        {VERDICT[compared.verdict] ?? compared.verdict}
       </span>
       <Chip tone={outcome.equal ? "plain" : "warn"} title="How the two runs ended">
         {outcome.text}

@@ -51,13 +51,13 @@ export function PlanCard({
         </p>
       ) : null}
       <footer className={styles.foot}>
-        {plan && plan.refusals.length === 0 && !failure ? (
+        {plan && composing.input && plan.refusals.length === 0 && !failure ? (
           <Button tone="accent" hint="⌘↵" disabled={!current || launching} onPress={onLaunch}>
             {launching ? "starting…" : launchWords(plan, composing.settings.samples)}
           </Button>
         ) : (
           <span className={styles.none}>
-            {plan ? "It cannot be launched as it is." : "No plan, no launch."}
+            {plan ? "What is written cannot be launched as it is." : "No plan, no launch."}
           </span>
         )}
         <CopyCommand command={command} />

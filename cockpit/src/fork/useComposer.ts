@@ -130,9 +130,18 @@ function useDraft(run: string, step: string) {
   return [draft, write] as const;
 }
 
+/** How often runners are looked for while the composer is open: they come and go. */
+const RUNNERS_MS = 4_000;
+
 /** Every entry point that a runner offers now. */
 function usePlaces(): readonly (Place & { readonly is: "host" })[] {
-  const [{ data }] = useQuery({ query: Runners, requestPolicy: "cache-and-network" });
+  const [{ data }, again] = useQuery({ query: Runners, requestPolicy: "cache-and-network" });
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) again({ requestPolicy: "network-only" });
+    }, RUNNERS_MS);
+    return () => clearInterval(timer);
+  }, [again]);
   return (data?.project.runners ?? []).flatMap(({ name, entrypoints }) =>
     entrypoints.map((entrypoint) => ({ is: "host" as const, runner: name, entrypoint })),
   );

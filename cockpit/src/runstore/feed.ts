@@ -23,6 +23,8 @@ export interface FeedEvent {
   readonly costMicroUsd?: string | number;
   readonly mode?: string;
   readonly divergence?: string;
+  /** Index of the edit that was made here. */
+  readonly edit?: number;
   readonly count?: number;
   readonly reason?: string;
 }
@@ -78,6 +80,7 @@ export class Feed {
     let flags: number = Flag.running;
     if (event.mode) flags = withMode(flags, modeName(event.mode));
     if (event.divergence) flags |= Flag.diverged;
+    if (event.edit !== undefined) flags |= Flag.edited;
     this.arrived++;
     this.#columns.put({
       sequence,

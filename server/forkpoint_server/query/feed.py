@@ -32,6 +32,7 @@ _FIELDS = (
     "costMicroUsd",
     "mode",
     "divergence",
+    "edit",
     "count",
     "reason",
 )
@@ -97,6 +98,7 @@ async def feed_page(
                 case when e.event_type = 'step_ended' then s.cost_micro_usd::text end,
                 case when e.event_type = 'step_started' then s.replay->>'mode' end,
                 case when e.event_type = 'step_started' then s.replay->>'divergence' end,
+                case when e.event_type = 'step_started' then cast(s.replay->>'edit' as int) end,
                 cast(body.value->>'count' as bigint),
                 body.value->>'reason'
             from page e

@@ -19,5 +19,5 @@ class RunEventBatch:
     events: JSON = strawberry.field(
         description="List of {seq, type, stepSeq, parentSeq, kind, name, key, strand, lane, "
         "depth, status, errorClass, timeNs, tokensIn, tokensOut, costMicroUsd, mode, divergence, "
-        "count, reason}; fields that do not apply are left out."
+        "edit, count, reason}; fields that do not apply are left out."
     )
