@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 import forkpoint
+import httpx2
 import pytest
 from e2e.cockpit.conftest import Desk
+from forkpoint.content import digest_of, digest_text
+from forkpoint.events.kinds import Kind
 from playwright.sync_api import Browser, Locator, Page, expect
+from recorded import FINISH, INGEST, START, Recording
 
 
 def address(url: str, pair: tuple[str, str], search: str = "") -> str:
@@ -158,6 +162,71 @@ def test_rows_beyond_the_first_page_come_when_they_are_looked_at(desk: Desk, rec
         page.mouse.wheel(0, -24 * 130)
         expect(page.locator('[data-row="300"]')).to_be_visible()
         assert page.locator("[data-row]").count() <= 60
+
+
+LONG = 10_000
+BATCH = 1_000
+EDGE = 1_500
+"""Rows that are walked at each end; between them the list is looked at here and there."""
+WALK = """async (edge) => {
+  const list = document.querySelector('[role="grid"]').parentElement;
+  const seen = new Set();
+  const frame = () => new Promise(requestAnimationFrame);
+  const shown = () => [...list.querySelectorAll('[data-row]')];
+  const filled = () => {
+    const box = list.getBoundingClientRect();
+    const ends = shown().map((row) => row.getBoundingClientRect());
+    const top = Math.min(...ends.map((end) => end.top));
+    const bottom = Math.max(...ends.map((end) => end.bottom));
+    const blank = list.querySelector('[aria-hidden="true"][style*="translateY"]');
+    return ends.length > 0 && !blank && top <= box.top + 1 && bottom >= box.bottom - 1;
+  };
+  const line = shown()[0].getBoundingClientRect().height;
+  const end = list.scrollHeight;
+  for (let top = 0; top < end; ) {
+    list.scrollTop = top;
+    do await frame(); while (!filled());
+    for (const row of shown()) seen.add(+row.dataset.row);
+    const near = top < edge * line || top >= end - edge * line;
+    top = near ? top + list.clientHeight : Math.min(top + end / 12, end - edge * line);
+  }
+  return [[...seen], shown().length];
+}"""
+
+
+def long_run(url: str, other: str) -> str:
+    """A run of 10,000 steps; one in a thousand answers `other`."""
+    recording = Recording(name="long")
+    answers = {word: (recording.ref("output", word),) for word in ("no", other)}
+    for number in range(LONG):
+        signature = digest_text(digest_of(str(number).encode()))
+        step = recording.step(f"r#{number}", name="look", kind=Kind.TOOL, signature=signature)
+        recording.end(step, artifacts=answers[other if number % 1_000 == 500 else "no"])
+    sent = [recording.events[at : at + BATCH] for at in range(0, 2 * LONG, BATCH)]
+    ask(url, START, r=recording.start, b=list(recording.blocks.values()))
+    for events in sent:
+        ask(url, INGEST, e=events)
+    ask(url, FINISH, r=recording.finish_record())
+    return recording.run_id
+
+
+def ask(url: str, query: str, **variables: object) -> None:
+    body = {"query": query, "variables": variables}
+    answer = httpx2.post(f"{url}/graphql", json=body, timeout=120).json()
+    assert "errors" not in answer, answer["errors"]
+
+
+def test_ten_thousand_rows_are_walked_to_the_end_and_none_is_missing(desk: Desk, recording: str):
+    pair = long_run(recording, "no"), long_run(recording, "yes")
+    with desk.page(address(recording, pair), size=(1440, 2400)) as page:
+        expect(current(page)).to_have_attribute("data-row", "500", timeout=30_000)
+        expect(page.get_by_role("button", name="999 identical steps")).to_have_count(9)
+        page.keyboard.press("u")
+        expect(page.get_by_role("button", name="identical steps")).to_have_count(0)
+        seen, shown = page.evaluate(WALK, EDGE)
+        ends = {*range(EDGE), *range(LONG - EDGE, LONG)}
+        assert ends - set(seen) == set()
+        assert shown <= 160
 
 
 def test_a_run_and_itself_are_identical(desk: Desk, recording: str, alike: tuple[str, str]):
