@@ -184,7 +184,7 @@ function Facts({ plan }: { plan: PlanFragment }) {
           {plan.estimate.calls > 0 ? (
             <small>
               {" "}
-              expected {count(plan.estimate.calls)} calls, {tokens(plan.estimate.tokens)} tokens
+              expected {plural(plan.estimate.calls, "call")}, {tokens(plan.estimate.tokens)} tokens
               {plan.estimate.costMicroUsd === "0" ? "" : `, ≈ ${money(plan.estimate.costMicroUsd)}`}
             </small>
           ) : null}

@@ -55,9 +55,9 @@ const RUNG: Record<string, string> = {
   error_result: "an error as result",
 };
 
-/** `else simulated, else halt`; nothing for what cannot miss. */
+/** `else simulated, else halt`; nothing for what cannot miss, or halts as a matter of course. */
 export function ladderWords({ ladder, edited, mode }: Group): string {
-  if (edited || mode === "SIMULATED") return "";
+  if (edited || mode === "SIMULATED" || mode === "EXACT") return "";
   const rungs = ladder.map((rung) => RUNG[rung.toLowerCase()] ?? rung);
   return rungs.length ? `else ${rungs.join(", else ")}` : "";
 }

@@ -30,7 +30,7 @@ export function Strip({ days, onDay }: { days: readonly Day[]; onDay: (day: stri
       />
       <Figure
         label="cost"
-        value={money(sum(days, (day) => Number(day.costMicroUsd)))}
+        value={money(sum(days, (day) => Number(day.costMicroUsd)) || null)}
         days={days}
         of={(day) => Number(day.costMicroUsd)}
         onDay={onDay}

@@ -58,6 +58,9 @@ export function Frame({
         <ThemeButton />
       </nav>
       <header className={styles.bar}>
+        <Link to="/runs" search={{}} className={styles.home} title="Runs" aria-label="Runs">
+          <ListTree size={16} strokeWidth={1.5} aria-hidden="true" />
+        </Link>
         <div className={styles.crumbs}>{crumbs}</div>
         <div className={styles.actions}>{actions}</div>
         <ConnectionDot />
