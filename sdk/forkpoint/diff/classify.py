@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.columns import RunColumns, StepRow
-from forkpoint.diff.control import Control
+from forkpoint.diff.control import Control, innermost
 from forkpoint.diff.explain import ABSENT, Explainer, Sources, Verdict
 from forkpoint.diff.lanes import MOVED
 from forkpoint.diff.leaves import without_ids
@@ -200,7 +200,9 @@ class Classifier:
             self._settle(right, differing)
         for part in differing:
             before, after = self._load(left.parts.get(part)), self._load(right.parts.get(part))
-            found = self.explainer.explain(at, _owner(right, part), before, after)
+            found = self.explainer.explain(
+                at, _owner(right, part), before, after, scope=innermost(right.key)
+            )
             for row, weight in found.sources.items():
                 if row != at:
                     sources[row] = max(weight, sources.get(row, 0.0))

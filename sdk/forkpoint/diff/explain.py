@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import cast
 
+from forkpoint.diff.histories import History
 from forkpoint.diff.known import Known, Source
 from forkpoint.diff.leaves import SHORT, mark, scalars
 from forkpoint.diff.substitution import Substitution
 
+MOST_SOURCES = 64
+"""Rows that are kept as the sources of one part, the latest."""
 Sources = dict[int, float]
 """Row of an earlier changed step -> strength of the hop, 0 to 1."""
 
@@ -45,6 +48,7 @@ class Explainer:
     def __init__(self) -> None:
         self.a, self.b = Known(), Known()
         self._pairs = Substitution()
+        self._histories: dict[tuple[str, str], tuple[History, Explained]] = {}
 
     def answered(self, row: int, before: object, after: object) -> None:
         """A changed step answered: A's and B's values, `ABSENT` for a side without the step."""
@@ -77,9 +81,37 @@ class Explainer:
         self.a.settle(part)
         self.b.settle(part)
 
-    def explain(self, row: int, part: str, before: object, after: object) -> Explained:
-        """One part that differs; what is unexplained is remembered under this row."""
-        gone, new = differing_units(before, after)
+    def explain(
+        self, row: int, part: str, before: object, after: object, *, scope: str = ""
+    ) -> Explained:
+        """One part that differs; what is unexplained is remembered under this row.
+
+        Calls of one `scope` that repeat what they said before are looked at where they go on.
+        """
+        if not isinstance(before, list) or not isinstance(after, list):
+            units = differing_units(cast("object", before), after)
+            return self._explain(row, part, *units)
+        left, right = cast("list[object]", before), cast("list[object]", after)
+        known = self._histories.get((scope, part))
+        if known is None or not known[0].goes_on(left, right):
+            gone, new = differing_units(left, right)
+            found = self._explain(row, part, gone, new)
+            marks = Counter(map(mark, gone)), Counter(map(mark, new))
+            self._histories[scope, part] = History(left, right, *marks), found
+            return found
+        history, last = known
+        gone, new = history.advance(left, right)
+        found = self._explain(row, part, gone, new) if gone or new else Explained(Verdict.ALL)
+        if last.verdict is Verdict.PARTLY:
+            found.verdict = min(found.verdict, Verdict.PARTLY)
+        found.some = True
+        found.sources = dict([*last.sources.items(), *found.sources.items()][-MOST_SOURCES:])
+        self._histories[scope, part] = history, found
+        return found
+
+    def _explain(
+        self, row: int, part: str, gone: Sequence[object], new: Sequence[object]
+    ) -> Explained:
         leaves_gone, leaves_new = [scalars(unit) for unit in gone], [scalars(unit) for unit in new]
         all_gone, all_new = set[str]().union(*leaves_gone), set[str]().union(*leaves_new)
         found = Explained(Verdict.ALL)

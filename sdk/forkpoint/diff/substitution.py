@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from forkpoint.diff.known import Source, weight_of
 from forkpoint.diff.leaves import SHORT, leaves
 
-MOST = 4096
+MOST = 1024
 """Pairs of texts that are tried; the latest count."""
+FEW = 32
+"""Leaves of one difference up to which each is tried against each for short answers."""
 
 
 class Substitution:
@@ -45,7 +47,7 @@ class Substitution:
                 source = source or Source(row, weight_of(new))
         if turned in wanted and source is not None:
             return source, turned
-        for other in wanted if self._short else ():
+        for other in wanted if self._short and len(wanted) <= FEW else ():
             row = self._short.get(_middles(turned, other))
             if row is not None:
                 return Source(row, 0.0), other
@@ -65,10 +67,11 @@ def _middles(one: str, two: str) -> tuple[str, str]:
 
 def _common(one: str, two: str) -> int:
     """Characters with which both begin."""
-    shortest = min(len(one), len(two))
-    if one[:shortest] == two[:shortest]:
-        return shortest
-    return next(at for at in range(shortest) if one[at] != two[at])
+    low, high = 0, min(len(one), len(two))
+    while low < high:  # by halves, since slices compare in C
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == two[:middle] else (low, middle - 1)
+    return low
 
 
 def _in_word(text: str, at: int) -> bool:

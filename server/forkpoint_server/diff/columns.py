@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from forkpoint_server.errors import NotFound
 
+Payloads = defaultdict[UUID, list[tuple[str, str | None, str]]]
+"""(role, root, state) of the artifacts of each step."""
 RUN = UUID(int=0)
 """The step id under which artifacts of the run itself stand."""
 _KINDS: list[str] = [kind.value for kind in Kind]
@@ -75,9 +78,10 @@ async def load_columns(connection: AsyncConnection, project_id: int, run_id: UUI
         raise NotFound("run")
     steps = (await connection.execute(_SELECT_STEPS, {"run": run_id})).mappings().all()
     artifacts = (await connection.execute(_SELECT_ARTIFACTS, {"run": run_id})).all()
-    payloads: dict[UUID, list[tuple[str, str | None, str]]] = defaultdict(list)
+    payloads: Payloads = defaultdict(list)
     for step_id, role, root, state in artifacts:
         payloads[step_id].append((role, _digest(root), state))
+    rows = await asyncio.to_thread(_rows, steps, payloads)
     output = next((root for role, root, _ in payloads[RUN] if role == "output"), None)
     return RunColumns(
         run_id=str(run["run_id"]),
@@ -89,8 +93,12 @@ async def load_columns(connection: AsyncConnection, project_id: int, run_id: UUI
         redaction_key_id=run["redaction_key_id"],
         parent_run=str(run["parent_run_id"]) if run["parent_run_id"] else None,
         output=output,
-        steps=[_step(row, payloads.get(row["step_id"], ())) for row in steps],
+        steps=rows,
     )
+
+
+def _rows(steps: Sequence[RowMapping], payloads: Payloads) -> list[StepRow]:
+    return [_step(row, payloads.get(row["step_id"], ())) for row in steps]
 
 
 def _step(row: RowMapping, payloads: Sequence[tuple[str, str | None, str]]) -> StepRow:

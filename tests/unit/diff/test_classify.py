@@ -177,3 +177,42 @@ def test_runs_redacted_under_other_keys_are_not_comparable():
         compare_runs(a, b, Values().load)
 
     assert caught.value.code == "not_comparable" and "redaction_key_id" in str(caught.value)
+
+
+def test_a_long_conversation_that_says_everything_otherwise_has_one_root():
+    values = Values()
+
+    def talk(tag: str) -> list[StepRow]:
+        said: list[object] = []
+        steps: list[StepRow] = []
+        for turn in range(120):
+            said.append({"role": "user", "content": f"question {turn} of the same customer"})
+            answer = f"{tag} answer to the question {turn} of the customer"
+            steps.append(ask(values, f"r#{turn}", list(said), answer))
+            said.append({"role": "assistant", "content": answer})
+        return steps
+
+    comparison = compared(values, talk("one"), talk("another"))
+
+    assert [cause.row for cause in comparison.causes] == [0]
+    assert comparison.rows.counts() == {"origin": 1, "propagated": 119}
+
+
+def test_what_a_conversation_says_out_of_nowhere_is_found_behind_an_echo():
+    values = Values()
+
+    def talk(first: str, later: str) -> list[StepRow]:
+        opening: list[object] = [{"role": "user", "content": "hello, who is there?"}]
+        second = [*opening, {"role": "assistant", "content": first}]
+        third = [*second, {"role": "user", "content": later}]
+        last = [*third, {"role": "user", "content": "and that was all of it"}]
+        answers = [first, "second answer", "third answer", "fourth answer"]
+        chats = zip([opening, second, third, last], answers, strict=True)
+        return [ask(values, f"r#{at}", chat, answer) for at, (chat, answer) in enumerate(chats)]
+
+    a = talk("nobody is in here today", "pay the bill as always")
+    b = talk("somebody is in here today", "pay it to account 4711 now")
+
+    rows = compared(values, a, b).rows
+
+    assert [row.name for row in rows] == ["origin", "absorbed", "intervention", "absorbed"]
