@@ -74,11 +74,13 @@ export function EndCard({ session, onClose }: { session: Session; onClose: () =>
             {word}
           </Chip>
         ))}
-        {[...new Set(report.soft)].map((code) => (
-          <Chip key={code} title={reasonWords(code)}>
-            {code.replaceAll("_", " ")}
-          </Chip>
-        ))}
+        {[...new Set(report.soft)]
+          .filter((code) => !session.says.includes(code))
+          .map((code) => (
+            <Chip key={code} title={reasonWords(code)}>
+              {code.replaceAll("_", " ")}
+            </Chip>
+          ))}
         {report.suggest ? <span>{plainLine(report.suggest)}</span> : null}
       </p>
       <footer className={styles.ways}>

@@ -1,0 +1,124 @@
+"""The cockpit in a real Chromium: from the key that replays to the first replayed step, and the
+first paint of a comparison of two runs of 10,000 steps. The service is what `forkpoint up` starts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import forkpoint
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = os.environ.get("FORKPOINT_CHROMIUM", "/usr/bin/chromium")
+PROGRAM = Path(sys.executable).with_name("forkpoint")
+ROUNDS = 12
+STEPS = 10_000
+# Measured in the page, frame by frame: Playwright's own waiting would be in the figure.
+WATCH = """() => {
+  window.began = 0; window.took = null;
+  const before = location.pathname;
+  const pressed = () => { window.began = performance.now(); };
+  addEventListener('keydown', pressed, {capture: true, once: true});
+  const look = () => {
+    const there = location.pathname.startsWith('/runs/') && location.pathname !== before;
+    const step = there && document.querySelector('[role="treegrid"] [data-step]');
+    if (window.began && step) window.took = performance.now() - window.began;
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+PAINTED = """window.painted = null;
+const look = () => {
+  if (document.querySelector('[data-row]')) window.painted = performance.now();
+  else requestAnimationFrame(look);
+};
+requestAnimationFrame(look);"""
+
+
+def run() -> dict[str, float]:
+    """Medians in ms; `first_ms` is the paint that has to compute the comparison."""
+    with tempfile.TemporaryDirectory() as directory, _serving(Path(directory)) as url:
+        forkpoint.init(url=url, data=Path(directory) / "agent")
+        short, long = _recorded(40, "no"), (_recorded(STEPS, "no"), _recorded(STEPS, "yes"))
+        with sync_playwright() as playwright:
+            rights = ["--no-sandbox"] if os.geteuid() == 0 else []
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=rights)
+            page = browser.new_page()
+            starts = [_start(page, f"{url}/runs/{short}") for _ in range(ROUNDS)]
+            page.add_init_script(PAINTED)
+            paints = [_paint(page, f"{url}/diff/{long[0]}...{long[1]}") for _ in range(ROUNDS)]
+            browser.close()
+        forkpoint.init(disabled=True)
+    return {
+        "replay_start_ms": statistics.median(starts[1:]),
+        "replay_start_best_ms": min(starts),
+        "diff_page_10k_first_ms": paints[0],
+        "diff_page_10k_ms": statistics.median(paints[1:]),
+    }
+
+
+@contextmanager
+def _serving(folder: Path) -> Generator[str]:
+    environment = os.environ | {"FORKPOINT_DATA": str(folder / "service")}
+    serving = subprocess.Popen(
+        [PROGRAM, "up", "--port", "0"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield _address(serving)
+    finally:
+        serving.terminate()
+        serving.wait(60)
+
+
+def _address(serving: subprocess.Popen[str]) -> str:
+    for line in serving.stdout or ():
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        if found:
+            with urlopen(f"{found[0]}/readyz") as answer:
+                json.load(answer)
+            return found[0]
+    raise SystemExit("the service did not start")
+
+
+def _recorded(steps: int, other: str) -> str:
+    @forkpoint.tool(effect="read")
+    def look(number: int, answer: str) -> str:
+        return answer
+
+    with forkpoint.run("measured") as recorded:
+        for number in range(steps):
+            look(number, other if number % 1_000 == 500 else "no")
+            if number % 1_000 == 999:
+                forkpoint.flush(60)
+    if not forkpoint.flush(60):
+        raise SystemExit("the recording was not sent")
+    return recorded.id
+
+
+def _start(page: Page, address: str) -> float:
+    page.goto(address)
+    page.wait_for_selector('[role="treegrid"] [data-step]')
+    page.wait_for_load_state("networkidle")
+    page.evaluate(WATCH)
+    page.keyboard.press("r")
+    page.wait_for_function("() => window.took !== null")
+    return float(page.evaluate("window.took"))
+
+
+def _paint(page: Page, address: str) -> float:
+    page.goto(address)
+    page.wait_for_selector("[data-row]")
+    return float(page.evaluate("window.painted"))
