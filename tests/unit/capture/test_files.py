@@ -7,6 +7,7 @@ from pathlib import Path
 
 import forkpoint
 import pytest
+from forkpoint.capture import files
 from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import ArtifactRef, Note
 from forkpoint.testing.memory import Recorded
@@ -81,10 +82,13 @@ def test_secrets_in_attached_texts_and_bytes_are_masked(memory: Recorded) -> Non
     assert b"correct-horse" not in dump and dump.startswith(b"\xff rx1_")
 
 
-def test_a_long_text_whose_names_were_not_read_is_at_risk(memory: Recorded) -> None:
+def test_a_long_text_whose_names_were_not_read_is_at_risk(
+    memory: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "TEXT_BYTES", 10_000)
     with forkpoint.run("r"):
-        forkpoint.attach("long.json", b'{"password": "hunter2!"}' + b" " * (17 * MIB))
-        forkpoint.attach("long.txt", b"nothing to see\n" * (17 * MIB // 15))
+        forkpoint.attach("long.json", b'{"password": "hunter2!"}' + b" " * 10_000)
+        forkpoint.attach("long.txt", b"nothing to see\n" * 1_000)
 
     refs = refs_of(memory)
     risky, plain = refs["file.long.json"], refs["file.long.txt"]
