@@ -14,29 +14,34 @@ from forkpoint_cli.session import Session, pass_session
 EMBEDDED = "forkpoint_server.embedded"
 
 
+_DATA = click.option("--data", help="Data directory; default FORKPOINT_DATA, ~/.forkpoint.")
+
+
 @click.command()
+@_DATA
 @click.option("--port", type=int, help="Of the API; default 4600, 0 takes any free one.")
 @click.option("--detach", is_flag=True, help="Start in the background and return.")
 @pass_session
-def up(session: Session, port: int | None, detach: bool) -> None:
+def up(session: Session, data: str | None, port: int | None, detach: bool) -> None:
     """Start everything on this machine and keep it until Ctrl-C."""
     words = [] if port is None else ["--port", str(port)]
-    _become_embedded(session, "up", *words, *(["--detach"] if detach else []))
+    _become_embedded(session, data, "up", *words, *(["--detach"] if detach else []))
 
 
 @click.command()
+@_DATA
 @pass_session
-def down(session: Session) -> None:
+def down(session: Session, data: str | None) -> None:
     """End what `forkpoint up` started; everything recorded is kept."""
-    _become_embedded(session, "down")
+    _become_embedded(session, data, "down")
 
 
-def _become_embedded(session: Session, command: str, *words: str) -> None:
+def _become_embedded(session: Session, data: str | None, command: str, *words: str) -> None:
     """Replace this process, so that signals reach the supervisor itself."""
     if importlib.util.find_spec("forkpoint_server") is None:
         raise CliError(
             "the service is not installed here",
             hint="pip install forkpoint-server forkpoint-worker",
         )
-    data = ["--data", str(session.settings.data)]
-    os.execv(sys.executable, [sys.executable, "-m", EMBEDDED, command, *words, *data])
+    where = ["--data", data or str(session.settings.data)]
+    os.execv(sys.executable, [sys.executable, "-m", EMBEDDED, command, *words, *where])
