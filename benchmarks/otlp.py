@@ -11,15 +11,10 @@ import asyncio
 import json
 import os
 import random
-import resource
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from http.client import HTTPConnection
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -29,6 +24,8 @@ from forkpoint_server.embedded import Embedded
 from forkpoint_server.security.sealing import Opener
 from forkpoint_worker.__main__ import offer_key
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from benchmarks.served import Api, cpu_s, post_all, serving
 
 STEPS = 40
 LOOPS_A_REQUEST = 12
@@ -43,11 +40,11 @@ def run() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory, Embedded(Path(directory)) as databases:
         upgrade(databases.database_url(role="owner"))
         asyncio.run(_offer(databases.database_url(role="worker")))
-        with _serving(databases, Path(directory)) as (port, pid):
+        with serving(databases, Path(directory)) as api:
             figures: dict[str, float] = {}
             for name, flat in (("", True), ("genai.", False)):
-                figures |= asyncio.run(_measure(databases, port, pid, name=name, flat=flat))
-            figures["otlp.api_peak_mib"] = _peak_mib(pid)
+                figures |= asyncio.run(_measure(databases, api, name=name, flat=flat))
+            figures["otlp.api_peak_mib"] = api.peak_mib()
             return figures
 
 
@@ -57,61 +54,23 @@ async def _offer(url: str) -> None:
     await database.close()
 
 
-@contextmanager
-def _serving(databases: Embedded, directory: Path) -> Iterator[tuple[int, int]]:
-    """The API as `forkpoint-server` runs it; (port, process id)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("FORKPOINT_")},
-        "FORKPOINT_DATABASE_URL": databases.database_url(role="api"),
-        "FORKPOINT_REDIS_URL": databases.redis_url,
-        "FORKPOINT_DATA": str(directory),
-        "FORKPOINT_PORT": str(port),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "forkpoint_server"], env=environment)
-    try:
-        _wait_until_ready(port)
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_until_ready(port: int) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            connection = HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError("the API did not become ready")
-
-
-async def _measure(
-    databases: Embedded, port: int, pid: int, *, name: str, flat: bool
-) -> dict[str, float]:
+async def _measure(databases: Embedded, api: Api, *, name: str, flat: bool) -> dict[str, float]:
     bodies = [request_body(flat=flat, seed=number) for number in range(REQUESTS + CONNECTIONS)]
     spans = STEPS * LOOPS_A_REQUEST
     warm, bodies = bodies[:CONNECTIONS], bodies[CONNECTIONS:]
-    await _send_all(port, [[body] for body in warm])
+    await _send(api, [[body] for body in warm])
     postgres = databases.child("postgres").process.pid
-    before, stored = _cpu_s(pid), await _stored(databases)
+    before, stored = api.cpu_s(), await _stored(databases)
     database_before = _family_cpu_s(postgres)
     begin = time.perf_counter()
-    took = await _send_all(port, [bodies[at::CONNECTIONS] for at in range(CONNECTIONS)])
+    took = await _send(api, [bodies[at::CONNECTIONS] for at in range(CONNECTIONS)])
     seconds = time.perf_counter() - begin
     total = spans * len(bodies)
     assert await _stored(databases) - stored == total
-    took.sort()
     return {
         f"otlp.{name}bytes_per_span": sum(map(len, bodies)) / total,
         f"otlp.{name}spans_per_s": total / seconds,
-        f"otlp.{name}api_cpu_us_per_span": (_cpu_s(pid) - before) / total * 1e6,
+        f"otlp.{name}api_cpu_us_per_span": (api.cpu_s() - before) / total * 1e6,
         f"otlp.{name}postgres_cpu_us_per_span": (_family_cpu_s(postgres) - database_before)
         / total
         * 1e6,
@@ -120,28 +79,9 @@ async def _measure(
     } | ({"otlp_spans_per_s": total / seconds} if not name else {})
 
 
-async def _send_all(port: int, shares: Sequence[Sequence[bytes]]) -> list[float]:
-    times = await asyncio.gather(*(_send(port, bodies) for bodies in shares))
-    return [each for some in times for each in some]
-
-
-async def _send(port: int, bodies: Sequence[bytes]) -> list[float]:
-    """One connection, one request after the other; seconds of each answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    took: list[float] = []
-    for body in bodies:
-        begin = time.perf_counter()
-        writer.write(
-            b"POST /v1/traces HTTP/1.1\r\nhost: 127.0.0.1\r\n"
-            b"content-type: application/x-protobuf\r\ncontent-length: %d\r\n\r\n" % len(body)
-        )
-        writer.write(body)
-        await writer.drain()
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200"), head
-        took.append(time.perf_counter() - begin)
-    writer.close()
-    await writer.wait_closed()
+async def _send(api: Api, shares: Sequence[Sequence[bytes]]) -> list[float]:
+    """Seconds of each answer, sorted."""
+    took, _ = await post_all(api.port, "/v1/traces", shares, media_type="application/x-protobuf")
     return took
 
 
@@ -213,27 +153,14 @@ def _text(chance: random.Random, size: int) -> str:
     return " ".join(f"{chance.getrandbits(32):x}" for _ in range(size // 9))
 
 
-def _cpu_s(pid: int) -> float:
-    """User and system seconds of a process (proc(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _family_cpu_s(parent: int) -> float:
-    """The same of a process and its living children; (proc(5), field 4 is the parent)."""
-    found = _cpu_s(parent)
+    """CPU of a process and its living children (proc(5), field 4 is the parent)."""
+    found = cpu_s(parent)
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue
         with suppress(OSError):
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             if int(fields[1]) == parent:
-                found += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+                found += cpu_s(int(entry.name))
     return found
-
-
-def _peak_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

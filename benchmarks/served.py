@@ -25,9 +25,8 @@ class Api:
     pid: int
 
     def cpu_s(self) -> float:
-        """User and system seconds so far (proc(5), fields 14 and 15)."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system seconds so far."""
+        return cpu_s(self.pid)
 
     def peak_mib(self) -> float:
         """Most memory it ever had at a time."""
@@ -35,6 +34,12 @@ class Api:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
         raise RuntimeError("the process is gone")
+
+
+def cpu_s(pid: int) -> float:
+    """User and system seconds of a process so far (proc(5), fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

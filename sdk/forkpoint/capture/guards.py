@@ -125,6 +125,9 @@ class _Place:
     def __init__(self) -> None:
         self.guard: Guard | None = None
         self.hooked = False
+        self.lookup: Callable[..., Any] | None = None
+        """`socket.getaddrinfo` as it was before this guard."""
+        self.learning: Callable[..., Any] | None = None
         self.proxies: dict[str, str | None] = {}
         """What the environment said of proxies before: live calls use none."""
         self.lock = threading.Lock()
@@ -152,9 +155,11 @@ def raise_guard(guard: Guard) -> None:
             raise RuntimeError("another replay is guarded in this process")
         if not _place.hooked:
             sys.addaudithook(_audit)
-            socket.getaddrinfo = _learning(socket.getaddrinfo)
             _place.hooked = True
             watch_uvloop(_audit)
+        # anew for each guard: whoever put the function back since then must not blind this one
+        _place.lookup = socket.getaddrinfo
+        _place.learning = socket.getaddrinfo = _learning(_place.lookup)
         _place.guard = guard
         for name in _NO_PROXY:
             _place.proxies[name] = os.environ.get(name)
@@ -167,6 +172,8 @@ def lower_guard(guard: Guard) -> None:
         if _place.guard is not guard:
             return
         _place.guard = None
+        if _place.lookup is not None and socket.getaddrinfo is _place.learning:
+            socket.getaddrinfo = _place.lookup
         for name, before in _place.proxies.items():
             os.environ.pop(name, None)
             if before is not None:

@@ -130,6 +130,19 @@ def test_a_host_allowed_by_name_may_be_reached_at_its_addresses(server):
     assert was_reached(listening)
 
 
+def test_names_are_learned_though_somebody_put_the_lookup_back(server, monkeypatch):
+    listening, (_, port) = server
+    before = socket.getaddrinfo
+    with guarding(Watched("localhost"), NOTHING):
+        monkeypatch.setattr(socket, "getaddrinfo", before)
+
+    with guarding(Watched("localhost"), NOTHING):
+        socket.create_connection(("localhost", port)).close()
+
+    assert was_reached(listening)
+    assert socket.getaddrinfo is before
+
+
 def test_the_collector_may_be_reached_on_its_port_only(server):
     listening, address = server
     other = ("127.0.0.1", address[1] + 1)
