@@ -152,7 +152,8 @@ def failing(recording: str) -> Recorded:
 @pytest.fixture(scope="session")
 def pair(server: str) -> tuple[str, str]:
     """Two imported runs of one task: with an attack in the file that it reads, and without."""
-    task = RUNS / "banking/user_task_13"
+    task_name = "banking/user_task_13"
+    task = RUNS / task_name
     environment = os.environ | {"FORKPOINT_URL": server}
     program = Path(sys.executable).with_name("forkpoint")
     done = subprocess.run(
@@ -165,7 +166,7 @@ def pair(server: str) -> tuple[str, str]:
     )
     assert done.returncode == 0, done.stderr
     listed = subprocess.run(
-        [program, "runs", "list", "--json"],
+        [program, "runs", "list", "--name", task_name, "--first", "200", "--json"],
         env=environment,
         capture_output=True,
         text=True,
@@ -176,7 +177,7 @@ def pair(server: str) -> tuple[str, str]:
     runs = {
         tag: node["id"]
         for node in nodes
-        if node["name"] == "banking/user_task_13"
+        if node["name"] == task_name
         for tag in node["tags"]
     }
     return runs["attack:important_instructions"], runs["attack:none"]
