@@ -177,7 +177,7 @@ def pair(server: str) -> tuple[str, str]:
     runs = {
         tag: node["id"]
         for node in nodes
-        if node["name"] == task_name
+        if any(tag.startswith("config:") for tag in node["tags"])  # imported, not recorded
         for tag in node["tags"]
     }
     return runs["attack:important_instructions"], runs["attack:none"]
