@@ -42,6 +42,8 @@ class Settings:
     fail: Fail = field(default="open", metadata={"env": "FORKPOINT_FAIL"})
     """`open`: the agent goes on whatever happens to the recording. `closed`: a call that cannot be
     recorded raises `CaptureError` before it acts."""
+    fail_wait_s: float = field(default=0.0, metadata={"env": "FORKPOINT_FAIL_WAIT_S"})
+    """Under `closed`, seconds a call waits for room in the spool before it raises."""
     disabled: bool = field(default=False, metadata={"env": "FORKPOINT_DISABLED"})
     """1: nothing is recorded and nothing is patched."""
     spool: Path | None = field(default=None, metadata={"env": "FORKPOINT_SPOOL"})

@@ -42,7 +42,11 @@ def init(
 
 
 def flush(seconds: float | None = None) -> bool:
-    """Write and send what was recorded so far; False if that took longer than `seconds`."""
+    """Write and send what was recorded so far.
+
+    False if that took longer than `seconds`, or if facts were lost since the last flush: `stats`
+    tells which, and the run has a gap there.
+    """
     return process.flush(seconds)
 
 

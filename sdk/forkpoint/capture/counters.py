@@ -18,6 +18,8 @@ LOSSES = frozenset(
     )
 )
 """Names of totals that count something lost."""
+FACTS = LOSSES - {"key_missing", "payloads_withheld"}
+"""Those of them that a flush tells of: whole facts, not what was withheld from one."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,11 @@ class Counters:
     def losses(self) -> dict[str, int]:
         """Those totals that count what was recorded and is not kept, by name."""
         return {name: total for name, total in self.read().items() if name in LOSSES}
+
+    def facts_lost(self) -> int:
+        """Events, blocks and records that were recorded and are not kept."""
+        with self._lock:
+            return sum(self._totals[name] for name in FACTS)
 
     def read(self) -> dict[str, int]:
         """All totals that are not zero, by name."""

@@ -6,19 +6,17 @@ outside a run, for code of libraries, and inside a step that is served whole in 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from random import Random
 from time import time_ns
 from typing import Any, TypeVar, cast
 
 from forkpoint.capture.items import Drawn
-from forkpoint.capture.rebinding import is_user_code
+from forkpoint.capture.rebinding import called_by_user
 from forkpoint.capture.strands import Frame, current
 from forkpoint.replay.draws import BYTES, LIMIT
 
 _T = TypeVar("_T")
-_frame_at = sys._getframe  # pyright: ignore[reportPrivateUsage]
 
 
 def drawing() -> Frame | None:
@@ -26,7 +24,7 @@ def drawing() -> Frame | None:
     frame = current.get()
     if frame is None or frame.opaque or frame.run.over:
         return None
-    return frame if is_user_code(_frame_at(2)) else None
+    return frame if called_by_user(2) else None
 
 
 def drawn(

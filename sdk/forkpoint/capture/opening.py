@@ -14,6 +14,7 @@ from typing import Protocol
 from forkpoint.capture import joining, process, replaying, spawn
 from forkpoint.capture.beginning import begin
 from forkpoint.capture.calls import Call, Target
+from forkpoint.capture.greenlets import follow_greenlets
 from forkpoint.capture.runs import Run, RunContext, leave
 from forkpoint.capture.shared import SharedFile
 from forkpoint.capture.strands import Frame, Scope, current, site, strand_frame
@@ -54,6 +55,7 @@ class Opened:
         if process.disabled():
             return Unrecorded(dict(self._attributes))
         spawn.follow_loop()
+        follow_greenlets()
         frame = current.get()
         context = joining.take_context(process.settings().context)
         if frame is not None and not frame.run.over:

@@ -30,6 +30,18 @@ def is_user_code(frame: FrameType) -> bool:
     return known
 
 
+def called_by_user(depth: int) -> bool:
+    """Whether the function `depth` Python frames above the caller is the user's.
+
+    A greenlet or a thread of `_thread` may call with no Python frame above: nobody's code.
+    """
+    try:
+        frame = sys._getframe(depth + 1)  # pyright: ignore[reportPrivateUsage]
+    except ValueError:
+        return False
+    return is_user_code(frame)
+
+
 def rebind(swaps: Mapping[int, object]) -> None:
     """Give user modules the new object wherever they hold an old one, by `id`, as a global."""
     for name, module in list(sys.modules.items()):

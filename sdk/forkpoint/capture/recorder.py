@@ -47,6 +47,8 @@ TURN_S = 0.001
 LOW_ROOM = 4 << 20
 """Bytes left in the sink below which payloads are withheld, so that facts still fit."""
 IDLE_S = 5.0
+RETRY_S = 0.02
+"""How often a call that waits for room (`fail=closed`) looks again."""
 
 Loader = Callable[[str | None], Redactor]
 """Makes the redactor of a project, or of one run under isolation `run`, on first use: it may read
@@ -96,6 +98,7 @@ class Recorder:
         self._redactor: Redactor | None = None
         self._key_failed = False
         self._learned: list[str] = []
+        self._lost_told = self.counters.facts_lost()
         self._fresh()
 
     def _fresh(self) -> None:
@@ -146,25 +149,43 @@ class Recorder:
                     run.writer.redact_with(run.writer.redactor.knowing(value))
 
     def check(self) -> None:
-        """Under `fail=closed`, refuse what could not be recorded now."""
+        """Under `fail=closed`, refuse what could not be recorded now.
+
+        Waits `fail_wait_s` for room in the spool; a full queue the caller writes out itself.
+        """
         if not self.closed_mode:
             return
-        if len(self._queue) >= self.settings.queue_events:
-            raise CaptureError("the recording queue is full; the call was not made")
         if self.redactor is None:
             raise CaptureError("there is no redaction key; the call was not made")
-        if self.sink.room() <= 0 or self.sink.failing():
-            raise CaptureError("the spool is full or cannot be written; the call was not made")
+        deadline = time.monotonic() + self.settings.fail_wait_s
+        while self.sink.failing() or self._room_left() < LOW_ROOM:
+            if time.monotonic() >= deadline:
+                raise CaptureError("the spool is full or cannot be written; the call was not made")
+            self._write_out()
+            time.sleep(RETRY_S)
+
+    def _room_left(self) -> int:
+        """Bytes the sink still takes once all that waits is written."""
+        return self.sink.room() - (self._arrived - self._taken)
 
     def submit(self, run: Run, item: Item) -> None:
-        """Queue a fact; when there is no room its payload goes first, then the fact itself."""
+        """Queue a fact; when there is no room its payload goes first, then the fact itself.
+
+        Under `fail=closed` neither goes: the caller writes out what waits.
+        """
         size = item.size
-        if size and self._arrived - self._taken + size > self.settings.queue_bytes:
+        crowded = bool(size) and self._arrived - self._taken + size > self.settings.queue_bytes
+        waiting = len(self._queue)
+        if self.closed_mode and (crowded or waiting >= self.settings.queue_events):
+            self.drain()
+            waiting, crowded = len(self._queue), False
+        if crowded:
             item, size = without_payload(item, "overload"), 0
             self.counters.add("payloads_withheld")
-        waiting = len(self._queue)
-        if waiting >= self.settings.queue_events and isinstance(
-            item, StepBegun | Noted | Attempted
+        if (
+            not self.closed_mode
+            and waiting >= self.settings.queue_events
+            and isinstance(item, StepBegun | Noted | Attempted)
         ):
             run.lose(item)
             return
@@ -207,10 +228,15 @@ class Recorder:
             self.uplink.nudge()
 
     def flush(self, seconds: float) -> bool:
-        """Write all that was recorded so far and send it; False if the time was too short."""
+        """Write all that was recorded so far and send it.
+
+        False if the time was too short, or if facts were lost since the last flush (`stats`).
+        """
         deadline = time.monotonic() + seconds
         self.drain()
-        return self.uplink is None or self.uplink.flush(deadline)
+        sent = self.uplink is None or self.uplink.flush(deadline)
+        before, self._lost_told = self._lost_told, self.counters.facts_lost()
+        return sent and before == self._lost_told
 
     def stop(self) -> None:
         """End the background thread after what waits is written."""

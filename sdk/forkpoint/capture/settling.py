@@ -7,7 +7,6 @@ which changes from process to process; in a run they take it in the order in whi
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections.abc import (
     AsyncIterator,
@@ -27,7 +26,7 @@ from time import monotonic, time_ns
 from typing import Any, cast
 
 from forkpoint.capture.items import Passed
-from forkpoint.capture.rebinding import is_user_code
+from forkpoint.capture.rebinding import called_by_user
 from forkpoint.capture.strands import Frame, current
 from forkpoint.capture.turns import take_turn, take_turn_async
 
@@ -307,7 +306,7 @@ def in_run_by_caller(stock: Callable[..., Any], ours: Callable[..., Any]) -> Cal
     def choose(*args: Any, **kwargs: Any) -> Any:
         if current.get() is None:
             return stock(*args, **kwargs)
-        single = is_user_code(sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
+        single = called_by_user(1)
         return ours(*args, **kwargs, single=single)
 
     choose.__name__ = choose.__qualname__ = getattr(stock, "__name__", "choose")

@@ -197,9 +197,13 @@ def _unwrapped(target: object) -> object | None:
 def site(depth: int) -> str | None:
     """`module:qualified.name` of the function `depth` frames above the caller; no line number.
 
-    None where that is the machinery of tasks and threads: it says nothing about the program.
+    None where that is the machinery of tasks and threads, which says nothing about the program, and
+    where there is no such function: a greenlet's first one has no caller.
     """
-    frame = sys._getframe(depth + 1)  # pyright: ignore[reportPrivateUsage]
+    try:
+        frame = sys._getframe(depth + 1)  # pyright: ignore[reportPrivateUsage]
+    except ValueError:
+        return None
     place = frame.f_globals.get("__name__", "?"), frame.f_code.co_qualname
     found = _sites.get(place, "")
     if found != "":

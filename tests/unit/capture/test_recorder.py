@@ -75,13 +75,52 @@ def test_closed_refuses_a_call_before_it_acts_when_it_cannot_be_recorded() -> No
     def act(thing: object) -> None:
         acted.append(thing)
 
-    with recorded(settings(fail="closed", queue_events=2)) as memory:
-        without_thread(memory)
+    with recorded(settings(fail="closed"), sink=MemorySink(capacity=5 << 20)) as memory:
         with pytest.raises(forkpoint.CaptureError, match="args"), forkpoint.run("r"):
             act(object())
+        memory.sink.capacity = recording.LOW_ROOM - 1
         with pytest.raises(forkpoint.CaptureError, match="full"), forkpoint.run("r"):
             act(1)
     assert acted == []
+
+
+def test_closed_loses_nothing_of_a_full_queue() -> None:
+    limits = settings(fail="closed", queue_events=6, queue_bytes=2_000)
+    with recorded(limits) as memory:
+        without_thread(memory)
+        with forkpoint.run("r"):
+            for number in range(50):
+                leaf(str(number) * 300)
+        assert memory.recorder.flush(1)
+
+    assert len([event for event in memory.events if isinstance(event, StepEnded)]) == 50
+    assert not [event for event in memory.events if isinstance(event, Gap)]
+    assert memory.recorder.counters.losses() == {}
+
+
+def test_closed_waits_for_room_in_the_spool_as_long_as_it_was_told() -> None:
+    class Emptied(MemorySink):
+        looks = 0
+
+        def room(self) -> int:
+            self.looks += 1
+            return super().room() if self.looks > 5 else 0
+
+    with recorded(settings(fail="closed", fail_wait_s=60.0), sink=Emptied()) as memory:
+        with forkpoint.run("r"):
+            assert leaf("x") == "x"
+        assert memory.step("r#0").artifacts[0].root is not None
+
+
+def test_a_flush_after_a_loss_is_none_and_the_next_is_one() -> None:
+    with recorded(settings(queue_events=6)) as memory:
+        without_thread(memory)
+        with forkpoint.run("r"):
+            for _ in range(5):
+                leaf("x")
+            assert not memory.recorder.flush(1)
+            leaf("y")
+        assert memory.recorder.flush(1)
 
 
 def test_closed_refuses_a_run_without_a_key() -> None:
