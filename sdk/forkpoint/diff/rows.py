@@ -120,6 +120,20 @@ class Rows(Sequence[Row]):
                 twins[a], hows[a] = b, how
         return Alignment(twins, hows, length_b)
 
+    def common_start(self, other: Rows) -> int:
+        """How many rows from the first on are the same in both, class and parts included."""
+        columns = [
+            _common(getattr(self, name), getattr(other, name))
+            for name in _COLUMNS
+            if name != "part"
+        ]
+        shortest = min(columns)
+        ours, theirs = self.part_table, other.part_table
+        for at, (one, two) in enumerate(zip(self.part, other.part, strict=False)):
+            if at >= shortest or ours[one] != theirs[two]:
+                return min(at, shortest)
+        return shortest
+
     def set(
         self, at: int, name: int, sub: int = NONE, *, parts: Parts = (), flags: int = 0
     ) -> None:
@@ -177,6 +191,15 @@ class Rows(Sequence[Row]):
             partly=bool(self.flags[at] & PARTLY),
             absorbed=bool(self.flags[at] & QUIET),
         )
+
+
+def _common(one: array[int] | bytearray, two: array[int] | bytearray) -> int:
+    """Entries with which both begin."""
+    low, high = 0, min(len(one), len(two))
+    while low < high:  # by halves, since slices compare in C
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == two[low:middle] else (low, middle - 1)
+    return low
 
 
 def laid_out(alignment: Alignment) -> Rows:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,7 @@ from forkpoint_server.errors import NotFound
 
 Payloads = defaultdict[UUID, list[tuple[str, str | None, str]]]
 """(role, root, state) of the artifacts of each step."""
+_Artifacts = Iterable[tuple[UUID, str, bytes | None, str]]
 RUN = UUID(int=0)
 """The step id under which artifacts of the run itself stand."""
 _KINDS: list[str] = [kind.value for kind in Kind]
@@ -43,6 +45,19 @@ _SELECT_ARTIFACTS = text("""
 """)
 
 
+_SELECT_LATER_STEPS = text("""
+    select step_id, seq, key, kind, name, status, signature, delta, model, site, start_ns, end_ns,
+           tokens_in, tokens_out, cost_micro_usd, replay::text as replay
+    from step
+    where run_id = :run and (seq > :head or seq = any (:open))
+    order by seq
+""")
+_SELECT_LATER_ARTIFACTS = text("""
+    select step_id, role, root, state
+    from artifact
+    where run_id = :run and step_id = any (:steps)
+      and (role like 'input.%' or role in ('output', 'error'))
+""")
 _SELECT_STANDING = text("""
     select run_id, head, finished
     from run
@@ -67,21 +82,27 @@ async def standings(
     return {row["run_id"]: Standing(head=row["head"], sealed=row["finished"]) for row in rows}
 
 
-async def load_columns(connection: AsyncConnection, project_id: int, run_id: UUID) -> RunColumns:
+async def load_columns(
+    connection: AsyncConnection,
+    project_id: int,
+    run_id: UUID,
+    *,
+    known: RunColumns | None = None,
+) -> RunColumns:
     """Read one side. Raises `NotFound` for a run that is absent or another project's.
 
-    Uses the primary keys of `run`, `step` and `artifact`, all led by `run_id`.
+    Of a run that still grows only what came after `known` is read, and steps that were not over
+    or not readable then. Uses the primary keys of `run`, `step` and `artifact` and
+    `step_run_id_seq_key`, all led by `run_id`.
     """
     where = {"run": run_id, "project": project_id}
     run = (await connection.execute(_SELECT_RUN, where)).mappings().one_or_none()
     if run is None:
         raise NotFound("run")
-    steps = (await connection.execute(_SELECT_STEPS, {"run": run_id})).mappings().all()
-    artifacts = (await connection.execute(_SELECT_ARTIFACTS, {"run": run_id})).all()
-    payloads: Payloads = defaultdict(list)
-    for step_id, role, root, state in artifacts:
-        payloads[step_id].append((role, _digest(root), state))
-    rows = await asyncio.to_thread(_rows, steps, payloads)
+    if known is None or run["finished"]:
+        rows, payloads = await _all_steps(connection, run_id)
+    else:
+        rows, payloads = await _later_steps(connection, run_id, known)
     output = next((root for role, root, _ in payloads[RUN] if role == "output"), None)
     return RunColumns(
         run_id=str(run["run_id"]),
@@ -95,6 +116,35 @@ async def load_columns(connection: AsyncConnection, project_id: int, run_id: UUI
         output=output,
         steps=rows,
     )
+
+
+async def _all_steps(connection: AsyncConnection, run_id: UUID) -> tuple[list[StepRow], Payloads]:
+    steps = (await connection.execute(_SELECT_STEPS, {"run": run_id})).mappings().all()
+    artifacts = (await connection.execute(_SELECT_ARTIFACTS, {"run": run_id})).all()
+    payloads = _by_step(artifacts)
+    return await asyncio.to_thread(_rows, steps, payloads), payloads
+
+
+async def _later_steps(
+    connection: AsyncConnection, run_id: UUID, known: RunColumns
+) -> tuple[list[StepRow], Payloads]:
+    unsettled = [s.seq for s in known.steps if s.status == "running" or s.unreadable]
+    where = {"run": run_id, "head": known.head, "open": unsettled}
+    steps = (await connection.execute(_SELECT_LATER_STEPS, where)).mappings().all()
+    owners = [RUN, *(row["step_id"] for row in steps)]
+    found = await connection.execute(_SELECT_LATER_ARTIFACTS, {"run": run_id, "steps": owners})
+    payloads = _by_step(found.all())
+    read = {row.seq: row for row in await asyncio.to_thread(_rows, steps, payloads)}
+    kept = [read.pop(step.seq, step) for step in known.steps]
+    return [*kept, *read.values()], payloads
+
+
+def _by_step(artifacts: object) -> Payloads:
+    payloads: Payloads = defaultdict(list)
+    # rows are tuples; their type says less
+    for step_id, role, root, state in cast("_Artifacts", artifacts):
+        payloads[step_id].append((role, _digest(root), state))
+    return payloads
 
 
 def _rows(steps: Sequence[RowMapping], payloads: Payloads) -> list[StepRow]:

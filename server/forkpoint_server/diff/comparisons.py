@@ -77,8 +77,8 @@ class Comparisons:
             kept = await self._known(connection, project_id, a, b)
             if kept is not None:
                 return kept
-            left = await load_columns(connection, project_id, a)
-            right = await load_columns(connection, project_id, b)
+            left = await self._columns(connection, project_id, a)
+            right = await self._columns(connection, project_id, b)
             return await self._of_columns(connection, project_id, left, right, tell)
 
     async def compare_each(
@@ -97,6 +97,22 @@ class Comparisons:
                 )
                 for other in others
             ]
+
+    async def _columns(
+        self, connection: AsyncConnection, project_id: int, run_id: UUID
+    ) -> RunColumns:
+        """One side; of a run that was compared before and grew since, only what is new is read."""
+        sides = (
+            side
+            for key, kept in reversed(self._kept.items())
+            if key[0] == project_id
+            for side in (kept.a, kept.b)
+            if side.run_id == str(run_id)
+        )
+        known = next(sides, None)
+        if known is not None and known.sealed:
+            known = None
+        return await load_columns(connection, project_id, run_id, known=known)
 
     async def _known(
         self, connection: AsyncConnection, project_id: int, a: UUID, b: UUID

@@ -20,6 +20,7 @@ from forkpoint_server.graphql.mutations.tokens import TokenMutation
 from forkpoint_server.graphql.queries import CoreQuery
 from forkpoint_server.graphql.replaying import ReplayQuery
 from forkpoint_server.graphql.scalars import SCALARS
+from forkpoint_server.graphql.subscriptions.diffprogress import DiffProgressSubscription
 from forkpoint_server.graphql.subscriptions.replayprogress import ReplayProgressSubscription
 from forkpoint_server.graphql.subscriptions.runevents import RunEventsSubscription
 from forkpoint_server.graphql.subscriptions.runnerjobs import RunnerJobsSubscription
@@ -38,6 +39,7 @@ SUBSCRIPTIONS: tuple[type, ...] = (
     RunsChangedSubscription,
     ReplayProgressSubscription,
     RunnerJobsSubscription,
+    DiffProgressSubscription,
 )
 
 

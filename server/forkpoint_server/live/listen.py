@@ -70,9 +70,12 @@ class Listener:
         return self._pubsub is not None
 
     @contextlib.asynccontextmanager
-    async def subscribed(self, topic: str) -> AsyncGenerator[Signal]:
-        """A bell for one topic; after entering, no later message of it is missed."""
-        signal = Signal()
+    async def subscribed(self, topic: str, signal: Signal | None = None) -> AsyncGenerator[Signal]:
+        """A bell for one topic; after entering, no later message of it is missed.
+
+        One bell given for several topics rings for each of them.
+        """
+        signal = signal or Signal()
         listeners = self._signals.setdefault(topic, set())
         listeners.add(signal)
         try:

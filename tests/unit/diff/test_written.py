@@ -100,3 +100,14 @@ def test_rows_come_back_from_their_bytes():
     again = Rows.from_bytes(rows.to_bytes())
 
     assert list(again) == list(rows) and again.alignment(300, 300).twins[0] == rows[0].b
+
+
+def test_rows_know_how_far_they_agree_with_others():
+    rows, other = plant(3).compare().rows, plant(3).compare().rows
+    at = next(at for at in range(4, len(rows)) if rows.part_table[rows.part[at]] != ("model",))
+
+    other.set(at, rows.name[at], rows.sub[at], parts=("model",), flags=rows.flags[at])
+
+    assert rows.common_start(rows) == len(rows)
+    assert rows.common_start(other) == other.common_start(rows) == at
+    assert rows.common_start(Rows()) == 0

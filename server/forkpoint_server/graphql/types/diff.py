@@ -18,7 +18,7 @@ from forkpoint_server.diff.stored import Asked
 from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
-from forkpoint_server.graphql.scalars import JSON, Column
+from forkpoint_server.graphql.scalars import JSON, BigInt, Column
 from forkpoint_server.graphql.types.connection import Connection, connection_parts
 from forkpoint_server.graphql.types.nodes import Run, Step
 from forkpoint_server.query.pages import check_first, make_page, read_cursor
@@ -213,6 +213,72 @@ class DiffReport:
             page, lambda index: DiffRow.of(self.comparison, index)
         )
         return Connection(edges=edges, nodes=nodes, page_info=page_info, count=count)
+
+
+@strawberry.type(description="Where a difference begins, by index and call keys.")
+class DiffPlace:
+    """Filled from a row, without its steps."""
+
+    index: int
+    name: str = strawberry.field(name="class")
+    sub: str | None = strawberry.field(description="Finer class; null when there is none")
+    key_a: str | None = strawberry.field(description="null when the step is only in B")
+    key_b: str | None = strawberry.field(description="null when the step is only in A")
+
+    @classmethod
+    def of(cls, comparison: Comparison, index: int) -> DiffPlace:
+        """The place of a row."""
+        row = comparison.rows[index]
+        return cls(
+            index=index,
+            name=row.name,
+            sub=row.sub,
+            key_a=None if row.a is None else comparison.a.steps[row.a].key,
+            key_b=None if row.b is None else comparison.b.steps[row.b].key,
+        )
+
+
+@strawberry.type(
+    description="A comparison whose runs grow. Rows before `fromRow` are those of the message "
+    "before; from there on they are replaced, and there are `total` in all."
+)
+class DiffProgress:
+    """Filled from the engine's comparison."""
+
+    comparison: strawberry.Private[Comparison]
+    head_a: BigInt = strawberry.field(description="seq of A up to which this is")
+    head_b: BigInt = strawberry.field(description="The same of B")
+    verdict: str
+    provisional: bool = strawberry.field(description="false in the last message only")
+    counts: JSON = strawberry.field(description="Rows by class")
+    from_row: int
+    total: int
+    root_count: int = strawberry.field(description="Rows at which a difference begins")
+    first_divergence: DiffPlace | None = strawberry.field(description="null while nothing differs")
+
+    @classmethod
+    def of(cls, comparison: Comparison, before: Comparison | None) -> DiffProgress:
+        """What has changed since the message before."""
+        first = comparison.first_divergence
+        return cls(
+            comparison=comparison,
+            head_a=BigInt(comparison.a.head),
+            head_b=BigInt(comparison.b.head),
+            verdict=comparison.verdict,
+            provisional=not (comparison.a.sealed and comparison.b.sealed),
+            counts=JSON(dict(comparison.rows.counts())),
+            from_row=0 if before is None else comparison.rows.common_start(before.rows),
+            total=len(comparison.rows),
+            root_count=len(comparison.causes),
+            first_divergence=None if first is None else DiffPlace.of(comparison, first),
+        )
+
+    @strawberry.field(
+        extensions=[META], description="Rows from `fromRow` on as columns, at most 65,536"
+    )
+    def pairs(self) -> DiffPairs:
+        """What is to be replaced; read the rest of longer ones with `diff`."""
+        return DiffPairs.of(self.comparison, self.from_row, MOST_PAIRS)
 
 
 @strawberry.type(description="Where a comparison stands that takes longer than a reader waits.")
