@@ -15,11 +15,11 @@ from functools import lru_cache
 
 from forkpoint.errors import RedactionError
 from forkpoint.redact.classes import class_of
+from forkpoint.redact.keyfile import KEY_BYTES
 
 GRAMMAR = re.compile(r"rx1_([A-Z]{2,12})_([a-z2-7]{16})_([a-z2-7]{2})")
 TOKEN_LONGEST = 36
 """Characters of the longest token."""
-KEY_BYTES = 32
 _SALT = b"forkpoint/rx1"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from forkpoint.redact.keyfile import KEY_BYTES, key_of, read_or_make
 
 from forkpoint_server.settings import SettingsError
 
-KEY_BYTES = 32
 _NONCE_BYTES = 12
 _INFO = b"forkpoint.seal/1"
 
@@ -74,43 +73,16 @@ def private_key(environment: Mapping[str, str], data: Path) -> bytes:
     """The workers' key: FORKPOINT_SEAL_KEY (base64), FORKPOINT_SEAL_KEY_FILE, else `keys/seal.key`
     of the data directory, made on first use. Raises `SettingsError`.
     """
-    if text := environment.get("FORKPOINT_SEAL_KEY"):
-        return _decoded(text, source="FORKPOINT_SEAL_KEY")
-    given = environment.get("FORKPOINT_SEAL_KEY_FILE")
+    text, given = environment.get("FORKPOINT_SEAL_KEY"), environment.get("FORKPOINT_SEAL_KEY_FILE")
     path = Path(given) if given else data / "keys" / "seal.key"
     try:
-        if not given and not path.exists():
-            _make(path)
-        return _decoded(path.read_text(), source=str(path))
+        if text:
+            return key_of(text, source="FORKPOINT_SEAL_KEY")
+        return key_of(path.read_text(), source=str(path)) if given else read_or_make(path)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     except OSError as error:
         raise SettingsError(f"cannot read or make the key file {path}") from error
-
-
-def _make(path: Path) -> None:
-    """Of two workers that make one at once, both use the one that was first."""
-    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(b64encode(os.urandom(KEY_BYTES)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-
-
-def _decoded(text: str, *, source: str) -> bytes:
-    try:
-        key = b64decode(text.strip(), validate=True)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise SettingsError(f"{source} must hold {KEY_BYTES} bytes as base64")
-    return key
 
 
 def _derived(shared: bytes, own: bytes, public: bytes) -> bytes:
