@@ -74,7 +74,7 @@ class Cockpit:
         """A built file; those with a digest in their name are cached for ever."""
         name = request.path_params["file"]
         path = self._files.get(name)
-        if path is None:
+        if path is None or not path.is_file():  # built anew since: the page names other files
             raise NotFound("page")
         cache = _YEAR if name.startswith("assets/") else "no-cache"
         return FileResponse(path, headers={"cache-control": cache})

@@ -95,3 +95,9 @@ async def test_metrics_count_requests_by_route_and_not_by_id(built: Service):
 
     assert 'route="/runs/{rest:path}"' in answer.text
     assert "a-very-special-id" not in answer.text
+
+
+async def test_s10_a_file_that_a_new_build_took_away_is_not_found(built: Service, tmp_path: Path):
+    (tmp_path / "dist" / "assets" / "main-abc.js").unlink()
+
+    assert (await built.client.get("/assets/main-abc.js")).status_code == 404
