@@ -8,6 +8,7 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -57,19 +58,51 @@ def kill(stack: Stack, name: str) -> None:
     process.wait()
 
 
+@dataclass
+class Watched:
+    """A stack that tests of this module share, what it told, and its supervisor's clock."""
+
+    stack: Stack
+    told: Told
+    now: float = 0.0
+
+    def tend(self, after: float = LONG_AFTER) -> None:
+        """Let the supervisor look again, that many seconds later."""
+        self.now += after
+        self.stack.tend(now=self.now)
+
+    def heal(self, name: str) -> None:
+        """Kill a part, and look until it was started again: Postgres may need some attempts."""
+        kill(self.stack, name)
+        del self.told[:]
+        for _ in range(20):
+            self.tend()
+            if (name, "started again") in self.told:
+                break
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    told: Told = []
+    with tiny_stack(tmp_path_factory.mktemp("watched"), told=told) as running:
+        assert told == [
+            ("valkey", "on a unix socket"),
+            ("postgres", "on a unix socket"),
+            ("blobs", str(running.databases.layout.blobs)),
+            ("schema", "upgraded"),
+            ("api", running.url),
+            ("worker", "waits for jobs"),
+        ]
+        yield Watched(running, told)
+
+
 @pytest.fixture
 def told() -> Told:
     return []
 
 
-@pytest.fixture
-def stack(tmp_path: Path, told: Told) -> Iterator[Stack]:
-    with tiny_stack(tmp_path, told=told) as running:
-        yield running
-
-
-def test_the_api_gets_its_own_role_and_never_the_password_of_the_owner(stack: Stack):
-    environment = answer_of(stack.url)["environment"]
+def test_the_api_gets_its_own_role_and_never_the_password_of_the_owner(watched: Watched):
+    environment = answer_of(watched.stack.url)["environment"]
 
     assert isinstance(environment, dict)
     assert "//fp_api:" in environment["FORKPOINT_DATABASE_URL"]
@@ -77,72 +110,49 @@ def test_the_api_gets_its_own_role_and_never_the_password_of_the_owner(stack: St
     assert environment["SEEN"] == "yes"
 
 
-def test_the_worker_gets_a_role_of_its_own(stack: Stack):
-    assert "//fp_worker:" in stack.environment("worker")["FORKPOINT_DATABASE_URL"]
+def test_the_worker_gets_a_role_of_its_own(watched: Watched):
+    assert "//fp_worker:" in watched.stack.environment("worker")["FORKPOINT_DATABASE_URL"]
 
 
-def test_the_migrations_ran_before_the_api_started(stack: Stack):
-    sql = "select version_num from alembic_version"
+def test_the_migrations_ran_before_the_api_started(watched: Watched):
+    postgres = watched.stack.databases.postgres
 
-    assert stack.databases.postgres.run_sql(sql, database="forkpoint") == "tiny-1"
-
-
-def test_every_part_is_told_as_it_stands(stack: Stack, told: Told):
-    assert told == [
-        ("valkey", "on a unix socket"),
-        ("postgres", "on a unix socket"),
-        ("blobs", str(stack.databases.layout.blobs)),
-        ("schema", "upgraded"),
-        ("api", stack.url),
-        ("worker", "waits for jobs"),
-    ]
+    version = postgres.run_sql("select version_num from alembic_version", database="forkpoint")
+    assert version == "tiny-1"
 
 
 @pytest.mark.parametrize("name", ["api", "worker", "postgres", "valkey"])
-def test_a_part_that_was_killed_is_started_again(stack: Stack, told: Told, name: str):
-    before = stack.child(name).process.pid
-    kill(stack, name)
+def test_a_part_that_was_killed_is_started_again(watched: Watched, name: str):
+    before = watched.stack.child(name).process.pid
 
-    for moment in range(20):  # a killed Postgres may need more than one attempt
-        stack.tend(now=moment * LONG_AFTER)
-        if (name, "started again") in told:
-            break
+    watched.heal(name)
 
-    assert stack.child(name).process.pid != before
-    assert stack.child(name).is_running()
-
-
-def test_the_databases_can_be_used_again_after_postgres_was_killed(stack: Stack, told: Told):
-    postgres = stack.databases.postgres
-    kill(stack, "postgres")
-
-    for moment in range(20):
-        stack.tend(now=moment * LONG_AFTER)
-        if ("postgres", "started again") in told:
-            break
-
+    assert watched.stack.child(name).process.pid != before
+    assert watched.stack.child(name).is_running()
+    postgres = watched.stack.databases.postgres
     assert postgres.run_sql("select 1", database="forkpoint", role="api") == "1"
 
 
-def test_nothing_is_started_again_before_its_delay_is_over(stack: Stack):
-    kill(stack, "worker")
+def test_nothing_is_started_again_before_its_delay_is_over(watched: Watched):
+    watched.tend()
+    kill(watched.stack, "worker")
 
-    stack.tend(now=100.0)
-    stack.tend(now=100.2)
-    assert not stack.child("worker").is_running()
-    stack.tend(now=100.3)
-    assert stack.child("worker").is_running()
+    watched.tend(after=0.0)
+    watched.tend(after=0.2)
+    assert not watched.stack.child("worker").is_running()
+    watched.tend(after=0.1)
+    assert watched.stack.child("worker").is_running()
 
 
-def test_a_crash_loop_ends_the_stack_and_shows_the_log(stack: Stack):
-    def die(moment: float) -> None:
-        kill(stack, "worker")
-        stack.tend(now=moment)
-        stack.tend(now=moment + 5)
-
-    with pytest.raises(PartFailed, match="worker keeps ending, last with status -9"):
+def test_a_crash_loop_ends_the_stack_and_shows_the_log(tmp_path: Path):
+    with (
+        tiny_stack(tmp_path) as stack,
+        pytest.raises(PartFailed, match="worker keeps ending, last with status -9"),
+    ):
         for moment in (0, 10, 20, 30, 40):
-            die(moment)
+            kill(stack, "worker")
+            stack.tend(now=moment)
+            stack.tend(now=moment + 5)
 
 
 def test_an_api_that_dies_while_starting_fails_the_start_with_its_last_words(tmp_path: Path):
