@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from forkpoint_server.artifacts import s3 as s3_blobs
 from forkpoint_server.artifacts.directory import DirectoryBlobs
 from forkpoint_server.artifacts.memory import MemoryBlobs
 from forkpoint_server.artifacts.s3 import MULTIPART_FROM, Bucket, S3Blobs
@@ -148,7 +149,8 @@ async def test_the_bucket_itself_refuses_a_wrong_checksum(s3: S3, monkeypatch: p
     await store.close()
 
 
-async def test_a_store_that_is_away_is_unavailable(s3: S3):
+async def test_a_store_that_is_away_is_unavailable(s3: S3, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(s3_blobs, "RETRIES", 1)
     store = await S3Blobs.open(
         Bucket(endpoint="http://127.0.0.1:9", name=s3.bucket, access_key="a", secret_key="b")
     )
