@@ -9,6 +9,8 @@ PORT ?= 4600
 DATA ?=
 ONLY ?=
 WORKERS ?= 2
+ROUNDS ?= 20
+SEED ?=
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
 
@@ -19,7 +21,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --
 	$(addsuffix /pyproject.toml,$(DISTRIBUTIONS)) --group pyproject.toml:dev
 COCKPIT_SOURCES := $(shell git ls-files cockpit 2>/dev/null | grep -vE '^cockpit/(dist|node_modules)/')
 
-.PHONY: help install cockpit demo up test test-python test-cockpit lint bench schema lock clean
+.PHONY: help install cockpit demo up test test-python test-cockpit faults lint bench schema lock clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +59,9 @@ test-python: .stamps/python .stamps/live .stamps/cockpit
 
 test-cockpit: .stamps/node
 	@cd cockpit && PATH="$(CURDIR)/.tools/bin:$$PATH" npm test --silent
+
+faults: .stamps/python ## kill, cut and starve everything for ROUNDS rounds each; SEED repeats one
+	@FORKPOINT_FAULT_ROUNDS=$(ROUNDS) FORKPOINT_FAULT_SEED=$(SEED) $(BIN)/pytest -q -s tests/faults
 
 lint: .stamps/python .stamps/node ## every check that needs no test
 	@$(BIN)/ruff format --check -q . || { echo "run: $(BIN)/ruff format ."; exit 1; }

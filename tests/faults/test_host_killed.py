@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from faults.recording_host import text_of
+from faults.rounds import luck, rounds
 from forkpoint.content import decode, digest_from_text
 from forkpoint.events.model import Gap, StepEnded, StepStarted
 from forkpoint_cli.client import Service
@@ -25,6 +26,8 @@ from forkpoint_cli.settings import Settings
 
 HOST = Path(__file__).with_name("recording_host.py")
 HOSTS = 3
+ROUNDS = rounds(1)
+pytestmark = pytest.mark.timeout(120 + 60 * ROUNDS)
 LOAD_S = (1.0, 3.0)
 """How long a host works before it is killed; drawn evenly."""
 LAST_MOMENT_NS = 2_000_000_000
@@ -59,18 +62,9 @@ class Said:
         return said
 
 
-@pytest.fixture
-def seed() -> int:
-    value = int(os.environ.get("FORKPOINT_FAULT_SEED") or time.time_ns() % 2**32)
-    print(f"FORKPOINT_FAULT_SEED={value}")
-    return value
-
-
-def test_a_killed_host_loses_its_last_moment_and_nothing_else(
-    server: str, seed: int, tmp_path: Path
-) -> None:
-    drawn = random.Random(seed)
-    for number in range(int(os.environ.get("FORKPOINT_FAULT_ROUNDS") or 1)):
+def test_a_killed_host_loses_its_last_moment_and_nothing_else(server: str, tmp_path: Path) -> None:
+    drawn = luck()
+    for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
         environment = os.environ | {"FORKPOINT_URL": server, "FORKPOINT_DATA": str(folder / "data")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 import strawberry
 
@@ -13,6 +14,7 @@ from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.types.replay import ReplayProgress
+from forkpoint_server.live.outages import outlast
 from forkpoint_server.live.pace import Pace
 from forkpoint_server.live.topics import session_topic
 from forkpoint_server.query.digests import read_run_id
@@ -47,14 +49,14 @@ async def follow(context: Context, session_id: str, *, after: int) -> AsyncGener
     async with context.services.listener.subscribed(session_topic(stored_id)) as signal:
         while True:
             signal.take()
-            changes = await _changes(context, run_id, stored_id, after)
+            changes = await outlast(partial(_changes, context, run_id, stored_id, after))
             for change in changes:
                 yield change
                 after = change.n
                 if change.state not in OPEN_STATES:
                     return
             if not changes:
-                if await _is_over(context, stored_id, after):
+                if await outlast(partial(_is_over, context, stored_id, after)):
                     return
                 await signal.wait()
             await asyncio.sleep(pace.delay(now()))

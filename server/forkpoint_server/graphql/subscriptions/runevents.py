@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import strawberry
@@ -15,6 +16,7 @@ from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.scalars import JSON, BigInt
 from forkpoint_server.graphql.types.enums import RunStatus
 from forkpoint_server.graphql.types.feed import RunEventBatch
+from forkpoint_server.live.outages import outlast
 from forkpoint_server.live.pace import Pace
 from forkpoint_server.live.topics import run_topic
 from forkpoint_server.query.digests import read_run_id
@@ -50,7 +52,8 @@ async def follow(context: Context, run_id: str, *, after: int) -> AsyncGenerator
         while True:
             # what rang before this look is covered by it
             signal.take()
-            stand, events = await _look(context, stored_id, after=seen)
+            look = partial(_look, context, stored_id, after=seen)
+            stand, events = await (look() if told is None else outlast(look))
             is_over = stand.finished and seen + len(events) >= stand.head
             if events or is_over or told != stand.status:
                 batch = _batch(stand, events, after=seen, is_over=is_over)

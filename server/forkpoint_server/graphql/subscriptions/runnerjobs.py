@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncGenerator
+from functools import partial
 
 import strawberry
 
 from forkpoint_server import telemetry
 from forkpoint_server.db.engine import driver
-from forkpoint_server.errors import BadRequest
+from forkpoint_server.errors import BadRequest, Overloaded
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.scalars import JSON, BigInt
 from forkpoint_server.graphql.types.replay import RunnerJob, RunnerMessage
+from forkpoint_server.live.outages import outlast
 from forkpoint_server.live.topics import runners_topic
 from forkpoint_server.replay import runners
 from forkpoint_server.replay.leases import watch
@@ -89,11 +92,14 @@ async def serve(context: Context, asked: RunnerInput) -> AsyncGenerator[RunnerMe
     runner = asked.read(now_ns=context.services.clock())
     topic = runners_topic(context.project_id)
     delivered: set[str] = set()
+    announced = False
     try:
         async with context.services.listener.subscribed(topic) as signal:
             while True:
                 signal.take()
-                stopped, jobs = await _look(context, runner, delivered, most=asked.slots)
+                look = partial(_look, context, runner, delivered, most=asked.slots)
+                stopped, jobs = await (outlast(look) if announced else look())
+                announced = True
                 for session_id in stopped:
                     delivered.discard(session_id)
                     yield RunnerMessage(job=None, stop=strawberry.ID(session_id))
@@ -103,6 +109,12 @@ async def serve(context: Context, asked: RunnerInput) -> AsyncGenerator[RunnerMe
                 await asyncio.sleep(BETWEEN_S)
                 await signal.wait()
     finally:
+        await _leave(context, runner)
+
+
+async def _leave(context: Context, runner: Runner) -> None:
+    """Say that it is gone; a database that is away finds out when the lease is over."""
+    with contextlib.suppress(Overloaded):
         async with context.services.database.transaction(context.project_id) as connection:
             await runners.leave(await driver(connection), context.project_id, runner.runner_id)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 
 import strawberry
 
 from forkpoint_server import telemetry
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
+from forkpoint_server.live.outages import outlast
 from forkpoint_server.live.topics import project_topic
 from forkpoint_server.query.feed import recent_marks
 from forkpoint_server.security.scopes import Scope
@@ -39,7 +41,7 @@ async def changes(context: Context) -> AsyncGenerator[list[str]]:
         while True:
             rung = await signal.wait()
             if not rung or "" in rung:
-                now = await _marks(context)
+                now = await outlast(partial(_marks, context))
                 rung |= {run_id for run_id, mark in now.items() if marks.get(run_id) != mark}
                 marks = now
             if ids := sorted(rung - {""}):
