@@ -40,6 +40,7 @@ from forkpoint_server.live.listen import Listener
 from forkpoint_server.live.publish import Publisher, publisher_for
 from forkpoint_server.security.authentication import Authenticator
 from forkpoint_server.security.quotas import Rate
+from forkpoint_server.security.room import Room
 from forkpoint_server.settings import Settings
 
 _CONNECT_S = 2.0
@@ -86,6 +87,7 @@ def make_services(
         comparisons=Comparisons(database, blobs),
         clock=time.time_ns,
         steady=time.monotonic,
+        room=Room(limits.in_flight),
         otlp=OtlpIntake(database, settings.otlp, clock=time.time_ns, steady=time.monotonic),
         event_rate=Rate(per_second=limits.events_per_second, burst=limits.events_per_second * 5),
     )

@@ -46,8 +46,12 @@ class Limits:
     """Seconds between two looks at the token of an open socket."""
     header: int = 16 * 1024
     """Bytes of all request headers together."""
+    in_flight: int = 256 * MIB
+    """Bytes of bodies that one process works on at a time; beyond it answers 503."""
     idle_s: float = 30.0
     """Seconds a request body may pause."""
+    body_s: float = 120.0
+    """Seconds a request body may take in all."""
     failed_logins: int = 20
     """Refused tokens of one address in a minute before it is told to wait."""
     events_per_second: int = 2000
@@ -60,8 +64,6 @@ class OtlpLimits:
 
     body: int = 64 * MIB
     """Bytes of one request, packed and unpacked; the stock exporter's own cap."""
-    in_flight: int = 256 * MIB
-    """Bytes that one process works on at a time; beyond it answers 503."""
     spans: int = 100_000
     """Spans or log records of one request."""
     span: int = 16 * MIB

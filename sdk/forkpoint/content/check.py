@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import orjson
@@ -62,13 +62,24 @@ def _is_canonical(parsed: Parsed, body: bytes) -> bool:
 
 def _is_delicate(parsed: Parsed) -> bool:
     """Whether a number is in it that orjson may write in another way."""
-    if isinstance(parsed, str):
-        return False
-    if isinstance(parsed, dict):
-        return any(map(_is_delicate, cast("dict[str, Parsed]", parsed).values()))
-    if isinstance(parsed, list):
-        return any(map(_is_delicate, cast("list[Parsed]", parsed)))
-    return isinstance(parsed, float) or (isinstance(parsed, int) and abs(parsed) > SAFE_INTEGER)
+    return _hold_delicate((parsed,))
+
+
+def _hold_delicate(items: Iterable[Parsed]) -> bool:
+    """One call for each container: nearly all that stands in a body is text."""
+    for item in items:
+        kind = type(item)  # pyright: ignore[reportUnknownVariableType]
+        if kind is str:
+            continue
+        if kind is dict:
+            delicate = _hold_delicate(cast("dict[str, Parsed]", item).values())
+        elif kind is list:
+            delicate = _hold_delicate(cast("list[Parsed]", item))
+        else:
+            delicate = kind is float or (kind is int and abs(cast("int", item)) > SAFE_INTEGER)
+        if delicate:
+            return True
+    return False
 
 
 def _numbers(parsed: Parsed) -> Parsed:

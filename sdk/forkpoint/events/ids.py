@@ -43,5 +43,10 @@ def step_id(run: RunId, writer: int, key: str) -> StepId:
 
 def event_id(run: str, step: str | None, event_type: str, writer: int, sequence_no: int) -> EventId:
     """The idempotency key of an event as 64 hex digits; `step` is None for events of the run."""
+    return EventId(event_key(run, step, event_type, writer, sequence_no).hex())
+
+
+def event_key(run: str, step: str | None, event_type: str, writer: int, sequence_no: int) -> bytes:
+    """As `event_id`, as the 32 bytes it is stored with."""
     text = f"{run}\0{step or ''}\0{event_type}\0{writer}\0{sequence_no}"
-    return EventId(hashlib.sha256(text.encode()).hexdigest())
+    return hashlib.sha256(text.encode()).digest()

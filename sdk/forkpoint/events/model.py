@@ -16,8 +16,8 @@ from forkpoint.events.kinds import ArtifactState, Effect, Kind, Match, Mode, Run
 SCHEMA_VERSION = 1
 
 
-class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, frozen=True):
-    """What all of them share; msgspec does not inherit `kw_only`."""
+class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, frozen=True, gc=False):
+    """What all of them share; msgspec does not inherit `kw_only`. None can be part of a cycle."""
 
 
 class ArtifactRef(_Wire, frozen=True, kw_only=True):

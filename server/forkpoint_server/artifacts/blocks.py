@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,6 +17,9 @@ from forkpoint_server.errors import BadRequest
 
 COMPRESS_FROM = 256
 """Bytes of a body below which zstd is not tried."""
+LEVEL = 3
+LONG = 500
+"""Blocks from which they are compressed in a thread, so that others are served meanwhile."""
 
 
 class Codec(IntEnum):
@@ -35,29 +39,42 @@ class Arrived:
     """Digests that these bodies refer to."""
 
 
-def read_blocks(texts: Sequence[object]) -> Arrived:
-    """Check the block bodies of a request.
+class Arriving:
+    """Blocks of one request while they come in, each checked at once."""
 
-    Raises `BadRequest` with code `block_too_large` or `block_invalid`; `details["field"]` is
-    `blocks[i]`. One bad block refuses the request: events would be left without their payload.
-    """
-    bodies: dict[Digest, bytes] = {}
-    refers: set[Digest] = set()
-    for index, text in enumerate(texts):
-        body = _body(text, field=f"blocks[{index}]")
+    def __init__(self) -> None:
+        self._bodies: dict[Digest, bytes] = {}
+        self._refers: set[Digest] = set()
+        self._count = 0
+
+    def add(self, text: object) -> None:
+        """Take the text of one block.
+
+        Raises `BadRequest` with code `block_too_large` or `block_invalid`; `details["field"]` is
+        `blocks[i]`. One bad block refuses the request: events would be left without their payload.
+        """
+        place, self._count = self._count, self._count + 1
+        body = _body(text, place)
         digest = digest_of(body)
-        if digest in bodies:
-            continue
+        if digest in self._bodies:
+            return
         try:
-            refers.update(ref.digest for ref in check_body(body))
+            self._refers.update(ref.digest for ref in check_body(body))
         except ContentError as error:
-            raise BadRequest(
-                f"blocks[{index}] is no block of content/1: {error.message}",
-                code="block_invalid",
-                field=f"blocks[{index}]",
-            ) from None
-        bodies[digest] = body
-    return Arrived(bodies=bodies, refers=frozenset(refers))
+            raise _invalid(place, f"is no block of content/1: {error.message}") from None
+        self._bodies[digest] = body
+
+    def arrived(self) -> Arrived:
+        """All of them."""
+        return Arrived(bodies=self._bodies, refers=frozenset(self._refers))
+
+
+def read_blocks(texts: Sequence[object]) -> Arrived:
+    """Check the block bodies of a request; raises as `Arriving.add` does."""
+    arriving = Arriving()
+    for text in texts:
+        arriving.add(text)
+    return arriving.arrived()
 
 
 async def missing(
@@ -105,37 +122,50 @@ async def insert(
 
     A block that is there gets the newest generation, so the collector leaves it alone.
     """
-    rows = [
-        (project_id, digest, epoch.gen, len(bodies[digest]), *_stored(bodies[digest]))
-        for digest in sorted(bodies)
-    ]
+    if len(bodies) < LONG:
+        rows = _rows(project_id, epoch.gen, bodies)
+    else:
+        rows = await asyncio.to_thread(_rows, project_id, epoch.gen, bodies)
     return await insert_summing(driver, _BLOCKS, rows, column="size")
 
 
-def _body(text: object, *, field: str) -> bytes:
+def _rows(
+    project_id: int, gen: int, bodies: Mapping[Digest, bytes]
+) -> list[tuple[int, Digest, int, int, Codec, bytes]]:
+    compressor = zstandard.ZstdCompressor(level=LEVEL)  # one belongs to one thread
+    return [
+        (project_id, digest, gen, len(bodies[digest]), *_stored(bodies[digest], compressor))
+        for digest in sorted(bodies)
+    ]
+
+
+def _body(text: object, place: int) -> bytes:
     if not isinstance(text, str):
-        raise BadRequest(f"{field} must be a string", code="block_invalid", field=field)
+        raise _invalid(place, "must be a string")
     try:
         body = text.encode()
     except UnicodeEncodeError:
-        raise BadRequest(
-            f"{field} holds a lone surrogate", code="block_invalid", field=field
-        ) from None
+        raise _invalid(place, "holds a lone surrogate") from None
     if len(body) > BODY_BYTES:
         raise BadRequest(
-            f"{field} has {len(body)} bytes, {BODY_BYTES} are allowed",
+            f"blocks[{place}] has {len(body)} bytes, {BODY_BYTES} are allowed",
             code="block_too_large",
-            field=field,
+            field=f"blocks[{place}]",
             limit="body_bytes",
             allowed=BODY_BYTES,
         )
     return body
 
 
-def _stored(body: bytes) -> tuple[Codec, bytes]:
+def _invalid(place: int, why: str) -> BadRequest:
+    field = f"blocks[{place}]"
+    return BadRequest(f"{field} {why}", code="block_invalid", field=field)
+
+
+def _stored(body: bytes, compressor: zstandard.ZstdCompressor) -> tuple[Codec, bytes]:
     if len(body) < COMPRESS_FROM:
         return Codec.PLAIN, body
-    packed = _compressor.compress(body)
+    packed = compressor.compress(body)
     # zstd has to earn the decompression of every read
     return (Codec.ZSTD, packed) if len(packed) * 10 <= len(body) * 9 else (Codec.PLAIN, body)
 
@@ -153,4 +183,3 @@ _BLOCKS = Target(
     conflict="on conflict (project_id, digest) do update set gen = excluded.gen "
     "where block.gen < excluded.gen",
 )
-_compressor = zstandard.ZstdCompressor(level=3)

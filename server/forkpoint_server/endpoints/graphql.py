@@ -18,14 +18,15 @@ from forkpoint_server.endpoints.requests import (
     authenticate,
     encode_json,
     peer_of,
-    read_json,
+    sender_of,
     services_of,
 )
 from forkpoint_server.errors import BadRequest, LimitExceeded, ServerError
 from forkpoint_server.graphql.context import Context
 from forkpoint_server.graphql.errors import refusal
 from forkpoint_server.graphql.schema import schema
-from forkpoint_server.security.bodies import read_packed_body
+from forkpoint_server.security.bodies import BodyLimits, read_packed_body
+from forkpoint_server.security.json_text import read_json
 
 _BY_POST = (OperationType.QUERY, OperationType.MUTATION)
 
@@ -65,11 +66,17 @@ async def _execute(request: Request) -> ExecutionResult:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise UnsupportedMediaType("send application/json", field="content-type")
     principal = await authenticate(request)
-    body = await read_packed_body(request, limit=limits.graphql_body, idle_s=limits.idle_s)
-    operation = _operation(read_json(body), query_limit=limits.query)
-    context = Context(services, principal, peer=peer_of(request).address, is_socket=False)
+    bounds = BodyLimits(size=limits.graphql_body, idle_s=limits.idle_s, whole_s=limits.body_s)
+    with services.room.entered(sender_of(request, principal)) as grow:
+        body = await read_packed_body(request, bounds, grow)
+        operation = _operation(read_json(body), query_limit=limits.query)
+        context = Context(services, principal, peer=peer_of(request).address, is_socket=False)
+        return await _run(operation, context, limits.deadline_s)
+
+
+async def _run(operation: Operation, context: Context, deadline_s: float) -> ExecutionResult:
     try:
-        async with asyncio.timeout(limits.deadline_s):
+        async with asyncio.timeout(deadline_s):
             return await schema.execute(
                 operation.query,
                 variable_values=operation.variables,

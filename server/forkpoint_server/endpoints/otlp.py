@@ -7,7 +7,6 @@ mid-2026 drop what was refused with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import orjson
 from google.protobuf.message import Message
@@ -15,12 +14,13 @@ from google.rpc.status_pb2 import Status
 from starlette.requests import Request
 from starlette.responses import Response
 
-from forkpoint_server.endpoints.requests import Handler, authenticate, services_of
+from forkpoint_server.endpoints.requests import Handler, authenticate, sender_of, services_of
 from forkpoint_server.errors import LimitExceeded, RateLimited, ServerError
 from forkpoint_server.graphql.errors import refusal
 from forkpoint_server.ingestion.otlp.decode import Form, Signal, answer_of, form_of
 from forkpoint_server.ingestion.otlp.failures import Busy, NotServed, UnsupportedMediaType
-from forkpoint_server.security.bodies import UNPACKERS, read_pieces
+from forkpoint_server.security.bodies import UNPACKERS, BodyLimits, read_pieces
+from forkpoint_server.security.room import Grow
 from forkpoint_server.security.scopes import Scope
 
 _RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 415: 3, 503: 14}
@@ -52,7 +52,7 @@ async def _export(request: Request, form: Form, signal: Signal) -> Response:
     services = services_of(request)
     principal = await authenticate(request)
     principal.require(Scope.INGEST)
-    with services.otlp.room() as grow:
+    with services.room.entered(sender_of(request, principal)) as grow:
         body = await _body(request, grow)
         taken = await services.otlp.take(
             principal,
@@ -66,18 +66,18 @@ async def _export(request: Request, form: Form, signal: Signal) -> Response:
     return _answer(answer_of(signal, rejected=taken.rejected, message=taken.message), form)
 
 
-async def _body(request: Request, grow: Callable[[int], None]) -> bytes:
+async def _body(request: Request, grow: Grow) -> bytes:
     """The unpacked body; both forms stay below the limit, and what is unpacked takes its room."""
     services = services_of(request)
-    limit = services.otlp.limits.body
+    limit, limits = services.otlp.limits.body, services.settings.limits
     encoding = request.headers.get("content-encoding", "identity").strip().lower() or "identity"
-    idle_s = services.settings.limits.idle_s
     if encoding != "identity" and encoding not in UNPACKERS:
         raise UnsupportedMediaType(
             "content-encoding must be gzip, deflate or zstd, once", field="content-encoding"
         )
     packed: list[bytes] = []
-    async for piece in read_pieces(request, limit=limit, idle_s=idle_s, name="otlp.body"):
+    bounds = BodyLimits(size=limit, idle_s=limits.idle_s, whole_s=limits.body_s, name="otlp.body")
+    async for piece in read_pieces(request, bounds):
         grow(len(piece))
         packed.append(piece)
     if encoding == "identity":

@@ -1,4 +1,4 @@
-"""What all doors do with a request: find out who asks, read JSON, answer refusals."""
+"""What all doors do with a request: find out who asks, answer refusals."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ import orjson
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from forkpoint_server.errors import BadRequest, Forbidden, ServerError
+from forkpoint_server.errors import Forbidden, ServerError
 from forkpoint_server.graphql.context import Services
 from forkpoint_server.graphql.errors import refusal
 from forkpoint_server.security.authentication import Peer, bearer_of
 from forkpoint_server.security.hosts import is_loopback_peer, is_own_origin
 from forkpoint_server.security.principals import Principal
-
-_INTEGER_DIGITS = 40
-_TOO_LARGE = 10**_INTEGER_DIGITS
-"""Stands for whole numbers of more digits: no field takes it, and it costs nothing to read."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -44,6 +40,11 @@ async def authenticate(request: Request) -> Principal:
     if bearer is None and not is_own_origin(request.headers, services.settings):
         raise Forbidden("requests of other origins need a token")
     return await services.authenticator.principal(bearer, peer_of(request))
+
+
+def sender_of(request: Request, principal: Principal) -> str:
+    """Whose share of the room a request takes: its token's, without one its address's."""
+    return principal.token_id or peer_of(request).address
 
 
 def answering_refusals(handler: Handler) -> Handler:
@@ -82,22 +83,3 @@ def encode_json(value: object) -> str:
         return orjson.dumps(value).decode()
     except TypeError:
         return json.dumps(value, ensure_ascii=True)
-
-
-def read_json(body: bytes, *, what: str = "the body") -> object:
-    """A JSON value. What the fast reader refuses is read with the tolerant one of the standard
-    library, so that NaN, lone surrogates and huge numbers reach the check of the one event they
-    stand in and do not take its neighbours with them. Raises `BadRequest`.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(body, parse_int=_read_integer)
-    except (ValueError, RecursionError):
-        raise BadRequest(f"{what} is not JSON", field="body") from None
-
-
-def _read_integer(text: str) -> int:
-    return int(text) if len(text) <= _INTEGER_DIGITS else _TOO_LARGE

@@ -18,6 +18,7 @@ from forkpoint_server.live.publish import Publisher
 from forkpoint_server.security.authentication import Authenticator
 from forkpoint_server.security.principals import Principal
 from forkpoint_server.security.quotas import Rate
+from forkpoint_server.security.room import Room
 from forkpoint_server.settings import Settings
 
 
@@ -41,6 +42,8 @@ class Services:
     """Clock for rates, in seconds."""
     event_rate: Rate
     """Events by token."""
+    room: Room
+    """Bytes of bodies in flight."""
     otlp: OtlpIntake
     """What /v1/traces and /v1/logs bring."""
 

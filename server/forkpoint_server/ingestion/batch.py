@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from forkpoint.content import digest_text
 
+from forkpoint_server import telemetry
 from forkpoint_server.artifacts.blocks import Arrived, read_blocks
 from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.db.engine import Database, driver
@@ -20,8 +21,18 @@ from forkpoint_server.ingestion.stored import load_orders
 from forkpoint_server.live.publish import Publisher
 from forkpoint_server.security.principals import Principal
 
-LONG_BATCH = 1_000
-"""Events and blocks from which they are read in a thread, so that others are served meanwhile."""
+LONG_BATCH = 500
+"""Events and blocks from which they are worked on in a thread, so that others are served meanwhile.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one request brings, read and checked."""
+
+    events: Sequence[Incoming]
+    rejected: Sequence[Rejected]
+    blocks: Arrived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +60,27 @@ async def ingest(
     live: Publisher,
     clock: Callable[[], int] = time.time_ns,
 ) -> IngestResult:
-    """Store a batch; when this returns it is committed.
+    """Store parsed JSON values; when this returns they are committed.
 
     Raises `BadRequest` (`block_invalid`, `block_too_large`) and `Overloaded`; nothing is stored
     then. A bad event fails alone and is listed in `rejected`.
     """
     if len(events) + len(blocks) > LONG_BATCH:
-        read, rejected, arrived = await asyncio.to_thread(_read, events, blocks)
+        batch = await asyncio.to_thread(_read, events, blocks)
     else:
-        read, rejected, arrived = _read(events, blocks)
+        batch = _read(events, blocks)
+    return await store(connection_source, principal, batch, live=live, clock=clock)
+
+
+async def store(
+    connection_source: Database,
+    principal: Principal,
+    batch: Batch,
+    *,
+    live: Publisher,
+    clock: Callable[[], int] = time.time_ns,
+) -> IngestResult:
+    """Store a batch; when this returns it is committed. Raises `Overloaded`."""
     async with connection_source.transaction(principal.project_id) as connection:
         raw = await driver(connection)
         intake = Intake(
@@ -66,44 +89,58 @@ async def ingest(
             epoch=await enter(raw, principal.project_id),
             now_ns=clock(),
         )
-        runs = await lock_runs(raw, {each.event.run_id for each in read})
-        orders = await load_orders(raw, runs, events=read)
-        _sort(read, orders, rejected)
-        lacking = await intake.lacks(arrived, _new(orders))
+        runs = await lock_runs(raw, {each.event.run_id for each in batch.events})
+        orders = await load_orders(raw, runs, events=batch.events)
+        strangers = _sort(batch.events, orders)
+        lacking = await intake.lacks(batch.blocks, _new(orders))
         if lacking:
-            return IngestResult(missing=tuple(digest_text(digest) for digest in lacking))
-        await intake.store_blocks(arrived, owner=_first(runs))
+            texts = tuple(digest_text(digest) for digest in lacking)
+            return IngestResult(missing=texts, rejected=tuple(batch.rejected))
+        await intake.store_blocks(batch.blocks, owner=_first(runs))
         await intake.write(runs, orders)
     for run_id, order in orders.items():
         if order.ready:
             await live.published(run_id, runs[run_id].first_new, runs[run_id].head)
-    return _result(runs, orders, rejected)
+    return _counted(_result(runs, orders, [*batch.rejected, *strangers]))
 
 
-def _read(
-    events: Sequence[object], blocks: Sequence[object]
-) -> tuple[list[Incoming], list[Rejected], Arrived]:
-    return *read_events(events), read_blocks(blocks)
+def _read(events: Sequence[object], blocks: Sequence[object]) -> Batch:
+    read, rejected = read_events(events)
+    return Batch(events=read, rejected=rejected, blocks=read_blocks(blocks))
 
 
-def _sort(read: Sequence[Incoming], orders: dict[str, Order], rejected: list[Rejected]) -> None:
-    """Give each run its events, in the order they came; events of no known run are rejected."""
-    by_run: dict[str, list[Incoming]] = {}
+def _counted(result: IngestResult) -> IngestResult:
+    telemetry.events_accepted.inc(result.accepted)
+    telemetry.events_duplicate.inc(result.duplicates)
+    telemetry.events_held.inc(result.held)
+    for each in result.rejected:
+        telemetry.events_rejected.labels(code=each.code).inc()
+    return result
+
+
+def _sort(read: Sequence[Incoming], orders: dict[str, Order]) -> list[Rejected]:
+    """Give each run its events, in the order they came; those of no known run are returned."""
+    by_run: dict[str, list[Incoming]] = {run_id: [] for run_id in orders}
+    strangers: list[Rejected] = []
     for each in read:
-        if each.event.run_id in orders:
-            by_run.setdefault(each.event.run_id, []).append(each)
+        mine = by_run.get(each.event.run_id)
+        if mine is None:
+            strangers.append(_unknown_run(each))
         else:
-            rejected.append(
-                Rejected(
-                    index=each.index,
-                    id=each.id.hex(),
-                    code="unknown_run",
-                    message="there is no such run; send its startRun first",
-                    field="run_id",
-                )
-            )
+            mine.append(each)
     for run_id, events in by_run.items():
         orders[run_id].take(events)
+    return strangers
+
+
+def _unknown_run(each: Incoming) -> Rejected:
+    return Rejected(
+        index=each.index,
+        id=each.id.hex(),
+        code="unknown_run",
+        message="there is no such run; send its startRun first",
+        field="run_id",
+    )
 
 
 def _new(orders: dict[str, Order]) -> list[Incoming]:

@@ -35,6 +35,9 @@ class StepFlag(IntFlag):
     """Its answer depends on what the provider remembers of earlier calls."""
 
 
+_WITHHELD = int(StepFlag.WITHHELD)
+
+
 def of_replay(replay: ReplayInfo | None) -> int:
     """Bits that say how a replayed step came by its answer."""
     if replay is None:
@@ -48,5 +51,7 @@ def of_replay(replay: ReplayInfo | None) -> int:
 
 def of_artifacts(refs: tuple[ArtifactRef, ...]) -> int:
     """The bit that says some payload of the step cannot be read."""
-    withheld = any(ref.state is ArtifactState.WITHHELD for ref in refs)
-    return int(StepFlag.WITHHELD) if withheld else 0
+    for ref in refs:
+        if ref.state is ArtifactState.WITHHELD:
+            return _WITHHELD
+    return 0

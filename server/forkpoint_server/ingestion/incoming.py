@@ -14,14 +14,11 @@ from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import ArtifactRef, Event, Gap, StepEnded, StepStarted
 
 from forkpoint_server.ingestion.digests import read_digest
-from forkpoint_server.ingestion.reading import body_of, read_all
-
-INT32_MAX = 2**31 - 1
-ARTIFACTS_LIMIT = 64
-"""Artifacts of one event."""
+from forkpoint_server.ingestion.plain import ARTIFACTS_LIMIT, INT32_MAX, SEQUENCE_MAX, body_of
+from forkpoint_server.ingestion.reading import Read, read_all
 
 
-class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event that fits the schema, with its identity."""
 
     index: int
@@ -51,25 +48,32 @@ def read_events(values: Sequence[object]) -> tuple[list[Incoming], list[Rejected
     read: list[Incoming] = []
     rejected: list[Rejected] = []
     for index, found in enumerate(read_all(values)):
-        if isinstance(found, EventError):
-            rejected.append(_rejected(index, found))
-        elif (mistake := _mistake(found.event)) is not None:
-            rejected.append(_rejected(index, mistake))
+        each = taken(found, index=index)
+        if isinstance(each, Incoming):
+            read.append(each)
         else:
-            read.append(incoming(found.event, index=index, body=found.body))
+            rejected.append(each)
     return read, rejected
+
+
+def taken(found: Read | EventError, *, index: int) -> Incoming | Rejected:
+    """What was read, with its identity; or why it cannot be stored."""
+    if isinstance(found, EventError):
+        return _rejected(index, found)
+    if found.body is None and (mistake := _mistake(found.event)) is not None:
+        return _rejected(index, mistake)
+    return incoming(found.event, index=index, body=found.body)
 
 
 def incoming(event: Event, *, index: int = -1, body: bytes | None = None) -> Incoming:
     """An event with its identity and stored form; `body` is that form if it was made already."""
-    key = ids.event_id(
-        event.run_id, step_of(event), _TYPES[type(event)], event.writer, event.sequence_no
-    )
     stored = body_of(event) if body is None else body
     return Incoming(
         index=index,
         event=event,
-        id=bytes.fromhex(key),
+        id=ids.event_key(
+            event.run_id, step_of(event), _TYPES[type(event)], event.writer, event.sequence_no
+        ),
         digest=hashlib.sha256(stored).digest(),
         body=stored,
     )
@@ -137,7 +141,7 @@ def _rejected(index: int, error: EventError) -> Rejected:
 
 def _check(event: Event) -> None:
     _at_most(event.writer, INT32_MAX, "writer")
-    _at_most(event.sequence_no, 2**62, "sequence_no")
+    _at_most(event.sequence_no, SEQUENCE_MAX, "sequence_no")
     check_artifacts(artifacts_of(event))
     if isinstance(event, StepEnded):
         _at_most(event.attempts, INT32_MAX, "attempts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,8 @@ from forkpoint_server.jobs.names import JobKind
 
 HOLD = timedelta(seconds=30)
 """How long an event waits for its predecessors before they are given up."""
+LONG = 500
+"""Events from which rows are made in a thread, so that others are served meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +67,15 @@ class Intake:
     async def write(self, runs: Mapping[str, RunState], orders: Mapping[str, Order]) -> None:
         """Write what the orders hold: ready events, waiting ones, the runs that changed."""
         known = await known_steps(
-            self.driver, {run_id: order.ready for run_id, order in orders.items()}
+            self.driver,
+            {run_id: order.ready for run_id, order in orders.items() if runs[run_id].step_count},
         )
         rows = Rows()
-        for run_id in sorted(orders):
-            self._materialise(runs[run_id], orders[run_id], rows, known)
-        await write_rows(self.driver, rows, project_id=self.project_id)
+        if sum(len(order.ready) for order in orders.values()) < LONG:
+            self._materialise_all(runs, orders, rows, known)
+        else:
+            await asyncio.to_thread(self._materialise_all, runs, orders, rows, known)
+        await write_rows(self.driver, rows)
         await self._hold(orders)
         changed = [
             runs[run_id] for run_id, order in sorted(orders.items()) if order.ready or order.held
@@ -88,6 +94,16 @@ class Intake:
             gen=self.epoch.gen,
             ruleset_known=is_known(run.ruleset_id, registered=self.epoch.rulesets),
         )
+
+    def _materialise_all(
+        self,
+        runs: Mapping[str, RunState],
+        orders: Mapping[str, Order],
+        rows: Rows,
+        known: dict[tuple[str, str], KnownStep],
+    ) -> None:
+        for run_id in sorted(orders):
+            self._materialise(runs[run_id], orders[run_id], rows, known)
 
     def _materialise(
         self,

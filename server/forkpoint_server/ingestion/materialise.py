@@ -10,8 +10,21 @@ from forkpoint.events.model import ArtifactRef, Gap, Note, StepEnded, StepStarte
 from forkpoint_server.db.tables import RUN_ITSELF
 from forkpoint_server.ingestion.digests import read_digest
 from forkpoint_server.ingestion.flags import StepFlag, of_artifacts, of_replay
-from forkpoint_server.ingestion.incoming import Incoming, artifacts_of, root_of
-from forkpoint_server.ingestion.rows import ArtifactRow, KnownStep, Placed, Rows, StepEnd, StepRow
+from forkpoint_server.ingestion.incoming import (
+    Incoming,
+    artifacts_of,
+    event_type,
+    root_of,
+    step_of,
+)
+from forkpoint_server.ingestion.rows import (
+    ArtifactRow,
+    EventRow,
+    KnownStep,
+    Rows,
+    StepEnd,
+    StepRow,
+)
 from forkpoint_server.ingestion.rulesets import state_of
 from forkpoint_server.ingestion.state import (
     FIRST_DIVERGENCE,
@@ -51,7 +64,7 @@ class Materialiser:
         run, event = self._run, incoming.event
         run.head += 1
         run.stored_bytes += len(incoming.body)
-        self._rows.events.append(Placed(seq=run.head, incoming=incoming))
+        self._rows.events.append(_event_row(incoming, run.head, self._project_id))
         if isinstance(event, StepStarted):
             self._start(event, run.head)
         elif isinstance(event, StepEnded):
@@ -62,10 +75,13 @@ class Materialiser:
     def hang(self, incoming: Incoming) -> None:
         """Write the artifacts of an event, also of one that waits for its predecessors."""
         event = incoming.event
-        owner = None if isinstance(event, Gap) else event.step_id
+        refs = artifacts_of(event)
+        if not refs:
+            return
         prefix = f"note.{event.writer}.{event.sequence_no}." if isinstance(event, Note) else ""
-        for ref in artifacts_of(event):
-            self.hang_one(ref, step_id=owner or RUN_ITSELF, prefix=prefix)
+        step_id = step_of(event) or RUN_ITSELF
+        for ref in refs:
+            self.hang_one(ref, step_id=step_id, prefix=prefix)
 
     def hang_one(self, ref: ArtifactRef, *, step_id: str, prefix: str = "") -> None:
         """Write one artifact, in no better state than its rule set allows."""
@@ -118,12 +134,11 @@ class Materialiser:
         if step is None or step.ended:
             return
         self._known[where] = KnownStep(seq=step.seq, depth=step.depth, kind=step.kind, ended=True)
-        end = _step_end(event, seq)
         row = self._rows.steps.get(where)
         if row is None:
-            self._rows.ends.append(end)
+            self._rows.ends.append(_step_end(event, seq))
         else:
-            _close(row, end)
+            _close(row, event, seq)
         if event.status == "error":
             run.error_count += 1
             run.opens_at(step.seq, rank=FIRST_ERROR)
@@ -169,8 +184,24 @@ def _step_row(
     )
 
 
+def _event_row(incoming: Incoming, seq: int, project_id: int) -> EventRow:
+    event = incoming.event
+    return (
+        event.run_id,
+        seq,
+        incoming.id,
+        event_type(event),
+        event.writer,
+        event.sequence_no,
+        step_of(event),
+        event.time_ns,
+        incoming.digest,
+        incoming.body,
+        project_id,
+    )
+
+
 def _step_end(event: StepEnded, seq: int) -> StepEnd:
-    failed = _ERROR if event.status == "error" else 0
     return StepEnd(
         run_id=event.run_id,
         step_id=event.step_id,
@@ -185,18 +216,23 @@ def _step_end(event: StepEnded, seq: int) -> StepEnd:
         cost_micro_usd=event.cost_micro_usd,
         attempts=event.attempts,
         chunks=event.chunks,
-        flags=failed | of_artifacts(event.artifacts),
+        flags=_flags_of_end(event),
     )
 
 
-def _close(row: StepRow, end: StepEnd) -> None:
-    row.end_seq, row.end_ns, row.status = end.end_seq, end.end_ns, end.status
-    row.model = end.model or row.model
-    row.error_class, row.finish_reason = end.error_class, end.finish_reason
-    row.tokens_in, row.tokens_out = end.tokens_in, end.tokens_out
-    row.cost_micro_usd = end.cost_micro_usd
-    row.attempts, row.chunks = end.attempts, end.chunks
-    row.flags = row.flags & ~_RUNNING | end.flags
+def _close(row: StepRow, event: StepEnded, seq: int) -> None:
+    """The same in a row that is not written yet."""
+    row.end_seq, row.end_ns, row.status = seq, event.time_ns, event.status
+    row.model = event.model or row.model
+    row.error_class, row.finish_reason = event.error_class, event.finish_reason
+    row.tokens_in, row.tokens_out = event.tokens_in, event.tokens_out
+    row.cost_micro_usd = event.cost_micro_usd
+    row.attempts, row.chunks = event.attempts, event.chunks
+    row.flags = row.flags & ~_RUNNING | _flags_of_end(event)
+
+
+def _flags_of_end(event: StepEnded) -> int:
+    return (_ERROR if event.status == "error" else 0) | of_artifacts(event.artifacts)
 
 
 def _digest(text: str | None) -> Digest | None:

@@ -13,13 +13,10 @@ from contextlib import suppress
 
 import msgspec
 from forkpoint.errors import EventError
-from forkpoint.events.ids import ROOT_TEXT, UUID_TEXT
-from forkpoint.events.model import ArtifactRef, Event, ReplayInfo, StepEnded, StepStarted
-from forkpoint.events.wire import FIELD_LIMIT, INT64_MAX, NAME_LIMIT, read_event
+from forkpoint.events.model import Event
+from forkpoint.events.wire import read_event
 
-# Keys in order: the digest of an event is that of these bytes (`wire.content_digest`).
-_encoder = msgspec.json.Encoder(order="deterministic")
-_is_uuid, _is_root = UUID_TEXT.match, ROOT_TEXT.match
+from forkpoint_server.ingestion.plain import plain_body
 
 
 class _Batch(msgspec.Struct):
@@ -28,12 +25,12 @@ class _Batch(msgspec.Struct):
     events: list[Event]
 
 
-class Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True, gc=False):
     """An event that fits the schema."""
 
     event: Event
     body: bytes | None
-    """As it is stored, where that was made already."""
+    """As it is stored, of an event that the tables take too; None: that is still to be seen."""
 
 
 _line: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -53,12 +50,11 @@ def read_all(values: Sequence[object]) -> list[Read | EventError]:
 
     Values are parsed JSON, or events that `read_line` gave.
     """
-    return [_checked(event, value) for event, value in zip(_converted(values), values, strict=True)]
-
-
-def body_of(event: Event) -> bytes:
-    """An event as JSON with sorted keys, as it is stored."""
-    return _encoder.encode(event)
+    uuids: set[str] = set()
+    return [
+        checked(event, value, uuids)
+        for event, value in zip(_converted(values), values, strict=True)
+    ]
 
 
 def _converted(values: Sequence[object]) -> Sequence[Event | None]:
@@ -73,76 +69,12 @@ def _converted(values: Sequence[object]) -> Sequence[Event | None]:
     return [value if isinstance(value, Event) else next(following) for value in values]
 
 
-def _checked(event: Event | None, value: object) -> Read | EventError:
-    body = None if event is None else plain_body(event)
+def checked(event: Event | None, value: object, uuids: set[str]) -> Read | EventError:
+    """One value; `event` is what it was converted to already, `uuids` as in `plain_body`."""
+    body = None if event is None else plain_body(event, uuids)
     if event is not None and body is not None:
         return Read(event, body)
     return _one(msgspec.to_builtins(value) if isinstance(value, _EVENTS) else value)
-
-
-def plain_body(event: Event) -> bytes | None:
-    """The stored form of an event that `read_event` certainly takes; None says nothing."""
-    if isinstance(event, StepStarted):
-        plain = _is_plain_start(event)
-    elif isinstance(event, StepEnded):
-        plain = _is_plain_end(event)
-    else:
-        return None
-    if not (
-        plain
-        and _are_int64(event.time_ns, event.sequence_no, event.writer)
-        and _is_uuid(event.run_id)
-        and _is_uuid(event.step_id)
-        and all(map(_is_plain_ref, event.artifacts))
-    ):
-        return None
-    try:
-        body = _encoder.encode(event)
-    except (UnicodeEncodeError, OverflowError):
-        return None
-    # a field over its limit would make the whole longer than that
-    return body if len(body) <= FIELD_LIMIT and b"\\u0000" not in body else None
-
-
-def _is_plain_start(event: StepStarted) -> bool:
-    return (
-        (event.replay is None or _is_plain_replay(event.replay))
-        and (event.parent_id is None or _is_uuid(event.parent_id) is not None)
-        and (event.signature is None or _is_root(event.signature) is not None)
-        and (event.delta is None or _is_root(event.delta) is not None)
-        and _are_short(event.name, event.model, event.subtype)
-    )
-
-
-def _is_plain_end(event: StepEnded) -> bool:
-    return _are_short(event.model, event.error_class, event.finish_reason) and _are_int64(
-        event.attempts,
-        event.tokens_in or 0,
-        event.tokens_out or 0,
-        event.cost_micro_usd or 0,
-        event.chunks or 0,
-    )
-
-
-def _is_plain_ref(ref: ArtifactRef) -> bool:
-    return (
-        (ref.root is None or _is_root(ref.root) is not None)
-        and _are_int64(ref.size)
-        and _are_short(ref.reason)
-    )
-
-
-def _is_plain_replay(replay: ReplayInfo) -> bool:
-    source = 0 if replay.source is None else replay.source.seq
-    return _are_int64(replay.rule or 0, replay.edit or 0, replay.waited_ns, source)
-
-
-def _are_int64(*numbers: int) -> bool:
-    return max(numbers) <= INT64_MAX and min(numbers) >= -INT64_MAX
-
-
-def _are_short(*names: str | None) -> bool:
-    return max(map(len, filter(None, names)), default=0) <= NAME_LIMIT
 
 
 def _one(value: object) -> Read | EventError:

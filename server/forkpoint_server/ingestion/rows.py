@@ -7,11 +7,10 @@ order of their fields is the order in which `writer` names the columns.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import msgspec
 from forkpoint.content import Digest
-
-from forkpoint_server.ingestion.incoming import Incoming
 
 
 class KnownStep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -97,18 +96,15 @@ class ArtifactRow(msgspec.Struct, kw_only=True, gc=False):
     media_type: str | None
 
 
-class Placed(msgspec.Struct, kw_only=True):
-    """An event with the `seq` it gets."""
-
-    seq: int
-    incoming: Incoming
+EventRow: TypeAlias = tuple[object, ...]
+"""A row of `event`, as it is written; nothing looks into it again."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Rows:
     """All rows of one batch."""
 
-    events: list[Placed] = field(default_factory=list[Placed])
+    events: list[EventRow] = field(default_factory=list[EventRow])
     steps: dict[tuple[str, str], StepRow] = field(default_factory=dict[tuple[str, str], StepRow])
     """By run and step id, in order of `seq`."""
     ends: list[StepEnd] = field(default_factory=list[StepEnd])

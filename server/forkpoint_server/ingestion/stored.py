@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
-from forkpoint.events.model import Event
+from forkpoint.events.model import Event, StepStarted
 
 from forkpoint_server.db.engine import Driver
 from forkpoint_server.ingestion.incoming import Incoming, step_of
@@ -71,10 +71,12 @@ async def known_steps(
     """The steps that events speak of, as they are stored. Index: primary key of `step`."""
     wanted: set[str] = set()
     for events in ready.values():
-        for each in events:
-            wanted.update(
-                filter(None, (step_of(each.event), getattr(each.event, "parent_id", None)))
-            )
+        wanted.update(step for each in events if (step := step_of(each.event)))
+        wanted.update(
+            each.event.parent_id
+            for each in events
+            if isinstance(each.event, StepStarted) and each.event.parent_id
+        )
     if not wanted:
         return {}
     rows = await driver.fetch(

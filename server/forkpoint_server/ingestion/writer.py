@@ -13,8 +13,8 @@ from msgspec.structs import astuple
 
 from forkpoint_server.db.bulk import Target, insert_rows
 from forkpoint_server.db.engine import Driver
-from forkpoint_server.ingestion.incoming import Incoming, event_type, step_of
-from forkpoint_server.ingestion.rows import ArtifactRow, Placed, Rows, StepEnd
+from forkpoint_server.ingestion.incoming import Incoming
+from forkpoint_server.ingestion.rows import ArtifactRow, Rows, StepEnd
 
 _STEP_TYPES = {
     "run_id": "uuid",
@@ -94,9 +94,9 @@ _END_TYPES = {
 }
 
 
-async def write_rows(driver: Driver, rows: Rows, *, project_id: int) -> None:
+async def write_rows(driver: Driver, rows: Rows) -> None:
     """Write everything but the runs themselves."""
-    await insert_rows(driver, _EVENTS, [_event(each, project_id) for each in rows.events])
+    await insert_rows(driver, _EVENTS, rows.events)
     await insert_rows(driver, _STEPS, [astuple(row) for row in rows.steps.values()])
     await _end_steps(driver, rows.ends)
     await insert_artifacts(driver, rows.artifacts)
@@ -147,24 +147,6 @@ async def release_events(driver: Driver, places: Sequence[tuple[str, int, int]])
         runs,
         writers,
         numbers,
-    )
-
-
-def _event(placed: Placed, project_id: int) -> tuple[object, ...]:
-    each = placed.incoming
-    event = each.event
-    return (
-        event.run_id,
-        placed.seq,
-        each.id,
-        event_type(event),
-        event.writer,
-        event.sequence_no,
-        step_of(event),
-        event.time_ns,
-        each.digest,
-        each.body,
-        project_id,
     )
 
 

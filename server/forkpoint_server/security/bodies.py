@@ -8,43 +8,115 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 import zstandard
 from starlette.requests import ClientDisconnect, Request
 
 from forkpoint_server.errors import BadRequest, LimitExceeded
+from forkpoint_server.security.room import Grow
 
 WINDOW_LIMIT = 2**23
 """Largest zstd window in bytes that is unpacked (RFC 8878 recommends 8 MiB)."""
+PART = 65_536
+"""Bytes from which a part of a body is worth a thread."""
 _ZSTD_SLICE = 256
 _GZIP_STEP = 65_536
 
 
-async def read_body(request: Request, *, limit: int, idle_s: float) -> bytes:
-    """The plain body; raises `LimitExceeded`, or `BadRequest` for a cut or encoded one."""
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise BadRequest("this route takes no content-encoding", field="content-encoding")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLimits:
+    """Bounds of one request body."""
+
+    size: int
+    """Bytes, packed and unpacked."""
+    idle_s: float
+    """Seconds it may pause."""
+    whole_s: float
+    """Seconds it may take in all."""
+    name: str = "body"
+    """Of the setting, for who is over it."""
+
+
+class Unpacker(Protocol):
+    """Takes packed bytes in pieces; gives parts of bounded size and counts them."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What became readable. Raises `BadRequest`, and `LimitExceeded` (`unpacked_body`)."""
+        ...
+
+    def finish(self) -> None:
+        """Raise `BadRequest` unless the end was reached."""
+        ...
+
+
+class Late(BadRequest):
+    """The body came too slowly; the same request may be sent again."""
+
+    status = 408
+
+
+async def read_packed_body(request: Request, limits: BodyLimits, grow: Grow) -> bytes:
+    """The unpacked body of a request that may be gzip or zstd; its bytes are counted by `grow`.
+
+    Raises `LimitExceeded`, `BadRequest` for a cut or damaged one, and what `grow` raises.
+    """
     body = bytearray()
-    async for piece in read_pieces(request, limit=limit, idle_s=idle_s):
-        body += piece
+    await read_parts(request, limits, grow, body.extend)
     return bytes(body)
 
 
-async def read_packed_body(request: Request, *, limit: int, idle_s: float) -> bytes:
-    """The unpacked body of a request that may be gzip or zstd; both forms stay below `limit`."""
+async def read_parts(
+    request: Request, limits: BodyLimits, grow: Grow, take: Callable[[bytes], object]
+) -> None:
+    """Hand the unpacked body to `take` in parts, in a thread unless it is short and plain.
+
+    Parts are collected up to 64 KiB or the end, whatever a sender calls a piece: handing over costs
+    something. Raises as `read_packed_body`, and what `take` raises.
+    """
+    unpacker = unpacker_of(request, limits.size)
+
+    def work(data: bytes) -> None:
+        for part in _joined(iter((data,)) if unpacker is None else unpacker.feed(data)):
+            grow(len(part))
+            take(part)
+
+    pending = bytearray()
+    async for piece in read_pieces(request, limits):
+        pending += piece
+        if len(pending) >= PART:
+            data = bytes(pending)
+            pending.clear()
+            await asyncio.to_thread(work, data)
+    if unpacker is None:
+        work(bytes(pending))
+    else:
+        await asyncio.to_thread(work, bytes(pending))
+        unpacker.finish()
+
+
+def unpacker_of(request: Request, limit: int) -> Unpacker | None:
+    """By `Content-Encoding`: gzip, zstd, or None for a plain body; raises `BadRequest`."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":
-        return await read_body(request, limit=limit, idle_s=idle_s)
+        return None
     if encoding not in ("gzip", "zstd"):
         raise BadRequest("content-encoding must be gzip or zstd, once", field="content-encoding")
-    unpacker = GzipUnpacker(limit) if encoding == "gzip" else ZstdUnpacker(limit)
-    body = bytearray()
-    async for piece in read_pieces(request, limit=limit, idle_s=idle_s):
-        for part in unpacker.feed(piece):
-            body += part
-    unpacker.finish()
-    return bytes(body)
+    return UNPACKERS[encoding](limit)
+
+
+def _joined(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in parts of 64 KiB and more; unpackers give many small ones."""
+    held = bytearray()
+    for part in parts:
+        held += part
+        if len(held) >= PART:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
 
 
 class _Counter:
@@ -151,27 +223,29 @@ class ZstdUnpacker:
             raise BadRequest("the zstd body is cut short", field="body")
 
 
-async def read_pieces(
-    request: Request, *, limit: int, idle_s: float, name: str = "body"
-) -> AsyncIterator[bytes]:
-    """The body as it comes, never more than `limit` bytes, never waiting longer than `idle_s`."""
+async def read_pieces(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
+    """The body as it comes, never more and never longer than `limits` say; raises `Late`."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise LimitExceeded(name, limit)
+    if declared.isdecimal() and int(declared) > limits.size:
+        raise LimitExceeded(limits.name, limits.size)
     total = 0
     stream = request.stream()
+    end = asyncio.get_running_loop().time() + limits.whole_s
     try:
         while True:
-            async with asyncio.timeout(idle_s):
+            async with asyncio.timeout(limits.idle_s), asyncio.timeout_at(end):
                 piece = await anext(stream, None)
             if piece is None:
                 return
             total += len(piece)
-            if total > limit:
-                raise LimitExceeded(name, limit)
+            if total > limits.size:
+                raise LimitExceeded(limits.name, limits.size)
             yield piece
     except TimeoutError:
-        raise BadRequest(f"the body paused for {idle_s:g} s", field="body") from None
+        raise Late(
+            f"the body paused for {limits.idle_s:g} s or took over {limits.whole_s:g} s",
+            field="body",
+        ) from None
     except ClientDisconnect:
         raise BadRequest("the body was cut short", field="body") from None
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 import zstandard
 from forkpoint_server import telemetry
-from forkpoint_server.settings import OtlpLimits
+from forkpoint_server.settings import Limits, OtlpLimits
 from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
@@ -20,7 +20,7 @@ from stack import Database
 from traces import PROTOBUF, Trace, agent_trace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-LIMITS = OtlpLimits(body=12_000_000, in_flight=16_000_000, spans=50, attributes=40, steps=60)
+LIMITS = OtlpLimits(body=12_000_000, spans=50, attributes=40, steps=60)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -30,7 +30,12 @@ async def small(
     """A service with low limits."""
     opener = the_opener()
     await publish(database, opener)
-    settings = replace(settings_for(database, tmp_path_factory.mktemp("small")), otlp=LIMITS)
+    settings = settings_for(
+        database,
+        tmp_path_factory.mktemp("small"),
+        otlp=LIMITS,
+        limits=replace(Limits(), in_flight=17_000_000),
+    )
     async with serving(settings) as service, intake_on(service, database, opener) as made:
         yield made
 

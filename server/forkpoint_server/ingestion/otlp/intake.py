@@ -7,8 +7,7 @@ memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import zstandard
@@ -67,7 +66,7 @@ class Sealed:
 
 
 class OtlpIntake:
-    """One for each process: it knows how many bytes are being worked on, and the workers' key."""
+    """One for each process: it knows the workers' key, and how far they are behind."""
 
     def __init__(
         self,
@@ -81,27 +80,9 @@ class OtlpIntake:
         self._database = database
         self._clock = clock
         self._steady = steady
-        self._in_flight = 0
         self._key: bytes | None = None
         self._key_at = 0.0
         self._backlogs: dict[int, tuple[float, int]] = {}
-
-    @contextmanager
-    def room(self) -> Generator[Callable[[int], None]]:
-        """Gives a function that counts unpacked bytes; raises `Busy` when there are too many."""
-        mine = 0
-
-        def grow(size: int) -> None:
-            nonlocal mine
-            if self._in_flight + size > self.limits.in_flight:
-                raise Busy("too many bytes are being taken in; send it again")
-            mine += size
-            self._in_flight += size
-
-        try:
-            yield grow
-        finally:
-            self._in_flight -= mine
 
     async def take(
         self, principal: Principal, body: bytes, *, form: Form, signal: Signal, live: Publisher
