@@ -71,6 +71,11 @@ class Settings:
     """0: what code draws from clock and chance is not recorded, and nothing is patched for it."""
     resolvers: tuple[str, ...] = field(default=(), metadata={"env": "FORKPOINT_RESOLVERS"})
     """Globs of `module:function`, by comma: what policies and edits of a replay may run here."""
+    propagate: tuple[str, ...] = field(
+        default=("localhost", "127.*", "::1"), metadata={"env": "FORKPOINT_PROPAGATE"}
+    )
+    """Globs of hosts, by comma, whose requests say in `baggage` of which run they are, so that a
+    service can join it (`forkpoint.instrument()`); `none` for nobody."""
     queue_events: int = field(default=10_000, metadata={"env": "FORKPOINT_QUEUE_EVENTS"})
     """Events that may wait in memory; more are counted and lost."""
     queue_bytes: int = field(default=64 * _MiB, metadata={"env": "FORKPOINT_QUEUE_BYTES"})

@@ -1,4 +1,4 @@
-"""Other processes of a run: forked children, workers of process pools, programs it starts.
+"""Other processes of a run: forked children, and programs it starts (`pools.py`: all the others).
 
 A program finds `FORKPOINT_CONTEXT` in its environment: run, strand, writer, open step and, in a
 replay, the file in which all processes say what they used up. Its first run joins that run.
@@ -10,17 +10,20 @@ import functools
 import os
 import subprocess
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
 
-from forkpoint.capture.strands import Frame, Scope, current, strand_frame, target_name
+from forkpoint.capture.strands import Frame, current, strand_frame, target_name
 from forkpoint.errors import UsageError
 
 VARIABLE = "FORKPOINT_CONTEXT"
+ARRIVAL = "_forkpoint_arrival"
+"""Attribute of a `Process` that is being started anew, and joins its run by itself."""
 _NONE = "-"
+_ALONE = 1 << 30
+"""Writer numbers from here on are chosen by chance, where nobody counts the processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,26 +35,32 @@ class Context:
     writer: int
     step: str | None
     shared: str | None
+    by: int = 0
+    """Writer that began the open step: its id depends on it."""
 
     def text(self) -> str:
         """As the environment carries it."""
         return " ".join(
-            (self.run, self.strand, str(self.writer), self.step or _NONE, self.shared or _NONE)
+            (
+                *(self.run, self.strand, str(self.writer)),
+                *(self.step or _NONE, self.shared or _NONE, str(self.by)),
+            )
         )
 
     @classmethod
     def read(cls, text: str) -> Context:
         """Raises `UsageError` for what is no context."""
         parts = text.split(" ")
-        if len(parts) != 5 or not parts[2].isdigit():
+        if len(parts) != 6 or not (parts[2].isdigit() and parts[5].isdigit()):
             raise UsageError(f"{VARIABLE} is set by forkpoint, not to {text[:80]!r}")
-        run, strand, writer, step, shared = parts
+        run, strand, writer, step, shared, by = parts
         return cls(
             run=run,
             strand=strand,
             writer=int(writer),
             step=None if step == _NONE else step,
             shared=None if shared == _NONE else shared,
+            by=int(by),
         )
 
 
@@ -78,31 +87,17 @@ def context_for(frame: Frame, path: str, *, writer: int) -> Context:
         writer=writer,
         step=frame.step,
         shared=None if shared is None else shared.path,
+        by=run.writer.number,
     )
 
 
-class InWorker:
-    """A callable for a worker process, run on the strand it was handed over with."""
-
-    def __init__(self, function: Callable[..., Any], context: Context) -> None:
-        self._function = function
-        self._context = context
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it, in a worker that was forked from the process of the run; else as it is."""
-        frame, context = current.get(), self._context
-        if frame is None or frame.run.id != context.run:
-            return self._function(*args, **kwargs)
-        scope = Scope(context.strand, context.strand)
-        token = current.set(Frame(frame.run, scope, context.step))
-        try:
-            return self._function(*args, **kwargs)
-        finally:
-            current.reset(token)
-            frame.run.recorder.drain()
+def any_writer() -> int:
+    """A number that no other process of the run has: one of 2^30, by chance."""
+    return _ALONE + int.from_bytes(os.urandom(4), "big") % _ALONE
 
 
-def _frame() -> Frame | None:
+def frame_now() -> Frame | None:
+    """The frame of this context, while its run goes on."""
     frame = current.get()
     return None if frame is None or frame.run.over else frame
 
@@ -110,7 +105,6 @@ def _frame() -> Frame | None:
 def patch(flush: Callable[[], object]) -> None:
     """Follow processes; `flush` is called where one ends that runs no exit handlers."""
     _patch_programs()
-    _patch_pools()
     _name_processes()
     bootstrap = cast("Any", BaseProcess)._bootstrap
 
@@ -129,7 +123,7 @@ def _patch_programs() -> None:
 
     @functools.wraps(stock)
     def start(self: Any, args: Any, *more: Any, **options: Any) -> None:
-        frame = _frame()
+        frame = frame_now()
         if frame is not None and len(more) < _ENV_PLACE:
             child = strand_frame(frame, frame.scope.spawn(_program_name(args)))
             environ = dict(cast("Mapping[str, str]", options.get("env") or os.environ))
@@ -152,27 +146,6 @@ def _program_name(args: Any) -> str:
 
 _ENV_PLACE = 10
 """Positional arguments of `Popen` up to and with `env`, after the command."""
-
-
-def _patch_pools() -> None:
-    submit = ProcessPoolExecutor.submit
-
-    @functools.wraps(submit)
-    def submit_as_strand(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        frame = _frame()
-        if frame is None:
-            return submit(self, fn, *args, **kwargs)
-        context = context_for(frame, frame.scope.spawn(_work_name(fn)), writer=0)
-        return submit(self, InWorker(fn, context), *args, **kwargs)
-
-    ProcessPoolExecutor.submit = submit_as_strand  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _work_name(fn: Callable[..., Any]) -> str:
-    """The function a pool calls; `map` hands it over in chunks."""
-    if isinstance(fn, functools.partial) and fn.func.__module__ == ProcessPoolExecutor.__module__:
-        return target_name(fn.args[0])
-    return target_name(cast("object", fn))
 
 
 def process_name() -> str:

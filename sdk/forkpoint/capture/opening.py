@@ -11,15 +11,15 @@ from time import time_ns
 from types import TracebackType
 from typing import Protocol
 
-from forkpoint.capture import joining, process, replaying, spawn
+from forkpoint.capture import joining, pools, process, replaying, spawn
 from forkpoint.capture.beginning import begin
 from forkpoint.capture.calls import Call, Target
 from forkpoint.capture.greenlets import follow_greenlets
-from forkpoint.capture.runs import Run, RunContext, leave
-from forkpoint.capture.shared import SharedFile
-from forkpoint.capture.strands import Frame, Scope, current, site, strand_frame
+from forkpoint.capture.making import join_run, make_run
+from forkpoint.capture.runs import RunContext, leave
+from forkpoint.capture.strands import Frame, current, site, strand_frame
 from forkpoint.errors import UsageError
-from forkpoint.events.ids import RunId, run_id
+from forkpoint.events.ids import run_id
 from forkpoint.events.kinds import Kind
 
 
@@ -56,16 +56,23 @@ class Opened:
             return Unrecorded(dict(self._attributes))
         spawn.follow_loop()
         follow_greenlets()
+        pools.install()
         frame = current.get()
         context = joining.take_context(process.settings().context)
         if frame is not None and not frame.run.over:
             self._context = AgentScope(frame, self._name, self._tags, self._attributes)
         elif context is not None:
-            joined = self._joined(context)
+            joined, self._replay = join_run(context, self._name)
             inside = AgentScope(joined, self._name, self._tags, self._attributes)
             self._context = JoinedScope(joined, inside)
         else:
-            self._context = RunContext(self._new_run())
+            run, self._replay = make_run(
+                self._name,
+                tags=self._tags,
+                attributes=self._attributes,
+                traceparent=self._traceparent,
+            )
+            self._context = RunContext(run)
         return self._context.__enter__()
 
     def __exit__(
@@ -89,36 +96,6 @@ class Opened:
         trace: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, trace)
-
-    def _joined(self, context: joining.Context) -> Frame:
-        """The frame of a run that another process began."""
-        run = self._new_run(context.run)
-        run.continue_in_child(context.writer, inside=context.step)
-        run.recorder.runs.add(run)
-        run.join(context.strand, None if context.shared is None else SharedFile(context.shared))
-        return Frame(run, Scope(context.strand, context.strand), context.step)
-
-    def _new_run(self, given: str | None = None) -> Run:
-        recorder = process.recorder()
-        recorder.check()
-        replay = self._replay = replaying.pending()
-        interceptor = None if replay is None else replay.interceptor
-        if given is None and interceptor is not None:
-            given = interceptor.run_id
-        run = Run(
-            recorder,
-            run_id=run_id(time_ns(), os.urandom(10)) if given is None else RunId(given),
-            name=self._name,
-            tags=self._tags,
-            attributes=self._attributes,
-            interceptor=interceptor,
-            report=None if replay is None else replay.report,
-            blind=process.blind(),
-            traceparent=self._traceparent,
-        )
-        if replay is not None:
-            replay.begin(run)
-        return run
 
 
 class AgentScope:

@@ -37,7 +37,13 @@ from forkpoint.capture.strands import Frame, current, running_loop, strand_frame
 _loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 _installed = False
 _install_lock = threading.Lock()
-_POOL_MODULES = ("concurrent.futures.thread", "anyio._backends._asyncio", "forkpoint.capture")
+_POOL_MODULES = (
+    "concurrent.futures.thread",
+    "concurrent.futures.process",
+    "multiprocessing.",
+    "anyio._backends._asyncio",
+    "forkpoint.capture",
+)
 _LOOP_CODE = os.path.dirname(asyncio.__file__)  # noqa: PTH120 - compared with `co_filename`
 _Coroutine = Coroutine[Any, Any, Any] | Generator[Any, None, Any]
 _STOCK = {

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from forkpoint.capture import process
 from forkpoint.errors import CaptureError, UsageError
 
-LIBRARIES = ("openai",)
+LIBRARIES = ("openai", "httpx", "urllib")
 
 
 class Integration(Protocol):

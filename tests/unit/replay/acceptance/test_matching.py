@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from multiprocessing.pool import ThreadPool
 
 import anyio
 import forkpoint
@@ -60,11 +61,16 @@ def in_threads() -> str:
         return repr(list(pool.map(lambda _: sample(), range(200))))
 
 
+def in_a_stock_pool() -> str:
+    with ThreadPool(8) as pool:
+        return repr(pool.map(lambda _: sample(), range(200)))
+
+
 async def in_tasks() -> str:
     return repr(await asyncio.gather(*(sample_async() for _ in range(200))))
 
 
-@pytest.mark.parametrize("agent", [in_threads, in_tasks])
+@pytest.mark.parametrize("agent", [in_threads, in_a_stock_pool, in_tasks])
 def test_200_equal_calls(agent: Agent):
     said, recording = record(agent)
 

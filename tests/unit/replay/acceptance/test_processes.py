@@ -35,29 +35,47 @@ def work(number):
 def child(number, pipe):
     pipe.send(work(number))
 
-def in_process():
-    ours, theirs = get_context("fork").Pipe()
-    process = get_context("fork").Process(target=child, args=(5, theirs))
+def in_process(how):
+    ours, theirs = get_context(how).Pipe()
+    process = get_context(how).Process(target=child, args=(5, theirs))
     process.start()
     theirs.close()
     got = ours.recv()
     process.join()
     return got
 
-def in_pool():
-    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+def one_process():
+    return in_process("fork")
+
+def in_pool(how):
+    with ProcessPoolExecutor(2, mp_context=get_context(how)) as pool:
         return list(pool.map(work, range(4)))
+
+def in_stock_pool(how):
+    with get_context(how).Pool(2) as pool:
+        found = [pool.apply(work, (7,)), pool.map(work, range(3)), list(pool.imap(work, range(2)))]
+        found += pool.starmap(work, [(8,), (9,)])
+        pool.close()
+        pool.join()
+        return found
+
+def forked():
+    return [in_process("fork"), in_pool("fork"), in_stock_pool("fork")]
+
+def spawned():
+    return [in_process("spawn"), in_pool("spawn"), in_stock_pool("spawn")]
 
 def in_program():
     done = subprocess.run([sys.executable, sys.argv[2]], capture_output=True, text=True)
     sys.stderr.write(done.stderr)
     return done.stdout.strip()
 
-with forkpoint.run("parent") as run:
-    answer = repr([look(1), globals()[sys.argv[1]](), look(2)])
-    print(answer)
-    run.set_output(answer)
-forkpoint.flush()
+if __name__ == "__main__":
+    with forkpoint.run("parent") as run:
+        answer = repr([look(1), globals()[sys.argv[1]](), look(2)])
+        print(answer)
+        run.set_output(answer)
+    forkpoint.flush()
 """
 CHILD = """
 import sys
@@ -72,7 +90,15 @@ with forkpoint.run("child"):
     print(look(7) + look(int(sys.argv[1]) if len(sys.argv) > 1 else 8))
 forkpoint.flush()
 """
-WAYS = {"in_process": "r/1.child.0#0", "in_pool": "r/1.work.3#1", "in_program": "r/1.child.0#0.1"}
+EVERY_WAY = (
+    "r/1.child.0#0",
+    "r/1.work.3#1",
+    "r/1.work.4#0",
+    "r/1.work.8/0.work.1#1",
+    "r/1.work.10#1",
+)
+"""A key of a `Process`, an executor, and `apply`, `imap` and `starmap` of a pool."""
+WAYS = {"forked": EVERY_WAY, "spawned": EVERY_WAY, "in_program": ("r/1.child.0#0.1",)}
 PROGRAMS = Path(sys.executable).name
 
 
@@ -146,15 +172,16 @@ def test_remote_strand(programs: Path, tmp_path: Path, way: str):
 
     replayed = spooled(again, again / "run.fpb")
     report: dict[str, Any] = json.loads((again / "report.json").read_text())
+    assert report["divergences"] == []
     assert (second.stdout, report["verdict"]) == (first.stdout, "identical")
     assert ("ran" in first.stderr, second.stderr) == (True, "")
     assert sorted(step.key for step in replayed) == sorted(step.key for step in recorded)
-    assert any(step.key.startswith(WAYS[way]) for step in recorded)
+    assert {step.key for step in recorded}.issuperset(WAYS[way])
     assert report["matched"] == report["recorded"] == len(recorded)
 
 
 def test_a_divergence_in_another_process_is_one_of_the_run(programs: Path, tmp_path: Path):
-    ran(programs, "in_process", tmp_path)
+    ran(programs, "one_process", tmp_path)
     spooled(tmp_path, tmp_path / "run.fpb")
     changed = programs / "changed.py"
     changed.write_text(PARENT.replace("look(number + 1)", "look(number + 2)"))
@@ -162,7 +189,7 @@ def test_a_divergence_in_another_process_is_one_of_the_run(programs: Path, tmp_p
     (tmp_path / "spec.json").write_text(json.dumps({"session": "s", "report": str(report)}))
 
     subprocess.run(
-        [sys.executable, str(changed), "in_process"],
+        [sys.executable, str(changed), "one_process"],
         env={
             **os.environ,
             "FORKPOINT_DATA": str(tmp_path / "data"),
