@@ -12,10 +12,16 @@ from forkpoint.events.ids import RunId
 from forkpoint.events.kinds import Kind, RunStatus
 from forkpoint.events.model import RunEnd, RunStart
 from forkpoint.replay.recording import Recording
-from forkpoint_cli.importers.tape import Call, Tape
+from forkpoint_cli.importers.tape import Call, ImportedRun, Tape
+from recorded_runs import RULESET
 
 RUN = "0190aaaa-0000-7000-8000-000000000000"
 FAMILIES = ("chat", "responses", "messages")
+CODECS = {
+    "chat": "openai.chat/1",
+    "responses": "openai.responses/1",
+    "messages": "anthropic.messages/1",
+}
 RESULT = {"order": 7, "total": 120.5}
 
 
@@ -32,10 +38,21 @@ class Talk:
     compacted: bool = False
     extra: Kind | None = None
     turns: int = 2
+    run: str = RUN
 
     def recording(self) -> Recording:
         """The run."""
-        tape = Tape(RunId(RUN), redact=lambda value: value)
+        return loaded(self.tape())
+
+    def imported(self) -> ImportedRun:
+        """The run, to be stored by a service."""
+        tape = self.tape()
+        start, end = ends_of(tape)
+        return ImportedRun(start=start, events=tuple(tape.events), end=end, blocks=tape.blocks)
+
+    def tape(self) -> Tape:
+        """The run as it is written down."""
+        tape = Tape(RunId(self.run), redact=lambda value: value)
         messages: list[Any] = [{"role": "user", "content": "refund order 7"}]
         for turn in range(self.turns - 1):
             reply = reply_of(self.family, f"c{turn}", {"order": turn})
@@ -50,7 +67,7 @@ class Talk:
             if self.compacted:
                 messages[0] = {"role": "user", "content": "a summary"}
         self._model(tape, messages, final_of(self.family))
-        return loaded(tape)
+        return tape
 
     def _told(self, result: object) -> str:
         if self.told is not None:
@@ -72,6 +89,7 @@ class Talk:
             name=name,
             key=f"r#{number}",
             at_ns=number,
+            codec=CODECS[self.family] if kind is Kind.MODEL else None,
             parts={part: tape.store(value) for part, value in parts.items()},
         )
         tape.end(tape.begin(call), at_ns=number, artifacts=tape.output(output))
@@ -83,9 +101,15 @@ def loaded(tape: Tape) -> Recording:
     def get(wanted: Collection[Digest]) -> Mapping[Digest, bytes]:
         return {digest: tape.blocks[digest] for digest in wanted if digest in tape.blocks}
 
-    start = RunStart(run_id=tape.run, name="talk", started_ns=0)
-    end = RunEnd(run_id=tape.run, status=RunStatus.OK, ended_ns=99, events={"0": len(tape.events)})
+    start, end = ends_of(tape)
     return Recording.load(start, end, enumerate(tape.events), get)
+
+
+def ends_of(tape: Tape) -> tuple[RunStart, RunEnd]:
+    """The records around the events of a tape."""
+    start = RunStart(run_id=tape.run, name="talk", started_ns=0, ruleset_id=RULESET)
+    end = RunEnd(run_id=tape.run, status=RunStatus.OK, ended_ns=99, events={"0": len(tape.events)})
+    return start, end
 
 
 def reply_of(family: str, call_id: str, args: object) -> dict[str, Any]:

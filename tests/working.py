@@ -21,6 +21,7 @@ from forkpoint_server.ingestion.batch import ingest
 from forkpoint_server.ingestion.runs import finish_run, start_run
 from forkpoint_server.live.publish import Silent
 from forkpoint_server.replay.plans import Asked, plan_replay
+from forkpoint_server.replay.resuming import resumed
 from forkpoint_server.replay.rows import SessionRow, session_by_id
 from forkpoint_server.replay.sessions import begin_sessions
 from forkpoint_server.security.principals import Principal, loopback_principal
@@ -56,6 +57,7 @@ class Bench:
         """Start a replay; ids of its sessions."""
         async with self.database.transaction(PROJECT) as connection:
             raw = await driver(connection)
+            asked = await resumed(raw, PROJECT, asked)
             planned = await plan_replay(raw, PROJECT, asked)
             sessions, _ = await begin_sessions(
                 raw,

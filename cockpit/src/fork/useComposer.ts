@@ -182,7 +182,8 @@ function inputOf(
     runId: run,
     cut: { key: step.key, side: settings.side },
     edits: read.edits,
-    policy,
+    // What is resumed has its policy; the preset nobody chose must not take its place.
+    ...(settings.resumes && settings.preset === "recorded" ? {} : { policy }),
     samples: settings.samples,
     ...(settings.resumes ? { resumes: settings.resumes } : {}),
     ...(place.is === "worker" ? { executor: place.executor } : {}),

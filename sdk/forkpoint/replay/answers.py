@@ -37,6 +37,25 @@ def readable(recording: Recording, place: int) -> bool:
     )
 
 
+def ended_as(ended: StepEnded, get: Get) -> Outcome:
+    """How a step ended, from its event alone."""
+
+    def value(role: str) -> Value:
+        ref = reference(ended.artifacts, role)
+        return None if ref is None or ref.root is None else read(ref.root, get)
+
+    output, form, error = value("output"), value("shape"), value("error")
+    if ended.status == "error" and error is None:
+        error = cast("Value", error_value(ended.error_class or "RuntimeError", ""))
+    return Outcome(
+        output=output if form is None else restore(output, form),
+        error=cast("Mapping[str, object] | None", error),
+        chunks=value("chunks"),
+        status=ended.status,
+        ended=ended,
+    )
+
+
 class Answers:
     """How the steps of one recording ended, with the blocks that say so."""
 
@@ -64,11 +83,16 @@ class Answers:
             kept=self._kept(refs, blocks),
         )
 
-    def edited(self, place: int, edit: Edit) -> Outcome:
-        """The answer an `output`, `fail` or `drop` edit puts in place of a step's own."""
+    def edited(self, place: int | None, edit: Edit, *, codec: str | None = None) -> Outcome:
+        """The answer an `output`, `fail` or `drop` edit puts in place of a step's own.
+
+        `place` is None for a step that only the new run has, which has no answer to patch.
+        """
         if edit.kind == "fail":
-            error = failure(edit.value, self._recording.started[place].codec)
-            return Outcome(error=error, status="error")
+            codec = codec if place is None else self._recording.started[place].codec
+            return Outcome(error=failure(edit.value, codec), status="error")
+        if place is None:
+            return Outcome(output=None if edit.kind == "drop" else edit.value)
         if edit.kind == "drop":
             ended = self._recording.ended[place]
             streamed = ended is not None and ended.chunks is not None

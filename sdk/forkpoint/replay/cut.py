@@ -71,6 +71,17 @@ def past(recording: Recording, index: Index, cut: Cut) -> bytearray:
     return before
 
 
+def beside(recording: Recording, index: Index, cut: Cut) -> bytearray:
+    """1 for every step that does not follow from the cut: the past, and what runs beside it on
+    strands that were spawned before it."""
+    limits = _limits(recording, index, cut)
+    before = bytearray(len(recording))
+    reading = _Past(recording, index, limits, before, {}, None)
+    for place in range(len(recording)):
+        before[place] = reading.holds(place)
+    return before
+
+
 class _Past:
     """Decides step by step, in order of starts: parents and spawners come first."""
 
@@ -81,7 +92,7 @@ class _Past:
         limits: Mapping[str, int],
         before: bytearray,
         settled: dict[str, bool],
-        cut_seq: int,
+        cut_seq: int | None,
     ) -> None:
         self._recording = recording
         self._index = index
@@ -120,6 +131,8 @@ class _Past:
         return True if count is None else count <= limit
 
     def _over_before(self, scope: str) -> bool:
+        if self._cut_seq is None:
+            return True
         for place in self._index.slots.get(scope, ()):
             end = self._recording.end_seqs[place]
             if end is None or end > self._cut_seq:

@@ -69,10 +69,19 @@ ValueOf = Callable[[str], object]
 
 
 class EditPlan:
-    """Edits by the step they change."""
+    """Edits by the step they change. `growing`: answers may be for steps nobody recorded."""
 
-    def __init__(self, edits: Sequence[Edit], recording: Recording, cut: Cut | None) -> None:
+    def __init__(
+        self,
+        edits: Sequence[Edit],
+        recording: Recording,
+        cut: Cut | None,
+        *,
+        growing: bool = False,
+    ) -> None:
         self.answers: dict[int, Numbered] = {}
+        self.new_answers: dict[str, Numbered] = {}
+        """By the call key of a step that only the new run has."""
         self.delays: dict[int, float] = {}
         """Seconds by step."""
         self.environ: dict[str, str | None] = {}
@@ -83,6 +92,10 @@ class EditPlan:
         self._held: list[Numbered] = []
         claims: list[tuple[int, int | None, Tokens]] = []
         for number, edit in enumerate(edits):
+            unknown = edit.key is not None and edit.key not in recording.by_key
+            if growing and unknown and edit.kind in _ANSWERS:
+                self._file_new(number, edit)
+                continue
             place = _place(edit, recording, cut)
             held = edit.kind in _HELD and edit.key is None
             if edit.kind in _OF_HOST:
@@ -108,6 +121,17 @@ class EditPlan:
             self.delays[place] = float(cast("float", numbered[1].value))
         else:
             self._inputs.setdefault(place, []).append(numbered)
+
+    def _file_new(self, number: int, edit: Edit) -> None:
+        key = str(edit.key)
+        if edit.patch is not msgspec.UNSET:
+            raise _invalid(f"step {key} was not recorded, so there is nothing to patch")
+        if key in self.new_answers:
+            first = self.new_answers[key][0]
+            raise ReplayError(
+                f"edits {first} and {number} change the same place", code="edit_conflict"
+            )
+        self.new_answers[key] = number, edit
 
     def _file_of_host(self, numbered: Numbered, kind: StepType) -> None:
         edit = numbered[1]

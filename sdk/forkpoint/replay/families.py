@@ -39,7 +39,11 @@ class Form:
     reply: int
     result: int
     encoding: int
-    """Index in `ENCODINGS`."""
+    """Index in `TOLD`."""
+
+    def quoting(self) -> Form:
+        """The same form for what is no text."""
+        return Form(reply=self.reply, result=self.result, encoding=1)
 
 
 def forms(family: Family) -> list[Form]:
@@ -47,7 +51,7 @@ def forms(family: Family) -> list[Form]:
     replies, results = (len(_REPLIES), RESULT_FORMS) if family == "chat" else (1, 1)
     return [
         Form(reply=reply, result=result, encoding=encoding)
-        for encoding in range(len(ENCODINGS))
+        for encoding in range(len(TOLD))
         for reply in range(replies)
         for result in range(results)
     ]
@@ -119,6 +123,24 @@ def result_items(
     return [{"role": "user", "content": blocks}] if blocks else []
 
 
+def readings(family: Family, output: object, form: Form, *, said: str) -> list[Value]:
+    """What an agent may make of a reply as its own answer: its text, what was `said` last in the
+    conversation if that was before it, the message, the reply."""
+    items = reply_items(family, output, form)
+    return [text_of(family, output), said, *items, items, cast("Value", output)]
+
+
+def text_of(family: Family, output: object) -> str:
+    """What a reply says to people."""
+    if family == "chat":
+        return str(_message(output).get("content") or "")
+    fields = cast("Fields", output)
+    blocks = _items(fields.get("content"))
+    for item in _items(fields.get("output")):
+        blocks += _items(item.get("content"))
+    return "".join(str(block.get("text")) for block in blocks if "text" in block)
+
+
 def user_item(text: str) -> Value:
     """What a user's answer adds, in every family."""
     return {"role": "user", "content": text}
@@ -126,7 +148,7 @@ def user_item(text: str) -> Value:
 
 def encoded(output: object, form: Form) -> str | None:
     """A tool's output as the text of its message; None where the encoding has none for it."""
-    return ENCODINGS[form.encoding][1](output)
+    return TOLD[form.encoding][1](output)
 
 
 def error_texts(error: object) -> list[str]:
@@ -166,6 +188,17 @@ ENCODINGS: tuple[tuple[str, Callable[[object], str | None]], ...] = (
     ("str", str),
 )
 """The ways in which agents write a tool's output into a message."""
+
+
+def _text_or(write: Callable[[object], str | None]) -> Callable[[object], str | None]:
+    return lambda output: output if isinstance(output, str) else write(output)
+
+
+TOLD = (
+    *ENCODINGS,
+    *((f"text or {name}", _text_or(write)) for name, write in ENCODINGS if "JSON" in name),
+)
+"""The same, and those of agents that quote what is no text only."""
 
 
 def _whole(message: Fields) -> object:

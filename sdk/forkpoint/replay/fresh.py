@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 from forkpoint.content.blocks import Value, digest_from_text, digest_text
 from forkpoint.content.encode import encode
@@ -18,7 +18,7 @@ from forkpoint.content.store import MemoryBlocks
 from forkpoint.events.canonical import Plain, canonical_bytes
 from forkpoint.events.ids import Root
 from forkpoint.events.kinds import Kind
-from forkpoint.events.model import ArtifactRef, Event, RunEnd, StepEnded
+from forkpoint.events.model import ArtifactRef, Event, RunEnd, SourceRef, StepEnded
 from forkpoint.replay.interception import Outcome
 
 
@@ -29,6 +29,30 @@ class Ask:
     key: str
     codec: str | None
     parts: Mapping[str, Value]
+    signature: str | None = None
+    """Digest of what is asked; None where a part was withheld."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seek:
+    """An answer to look for in other runs: those this was forked from, or all of the project."""
+
+    kind: Kind
+    name: str
+    signature: str
+    scope: Literal["lineage", "project"]
+    ttl_s: float | None
+    """Greatest age of the answer in seconds; None for any."""
+    allow_errors: bool
+    reuse: Literal["once", "any"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An answer of another run."""
+
+    outcome: Outcome
+    source: SourceRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +118,8 @@ class Executed:
     matched: int = 0
     said: Mapping[str, object] = field(default_factory=dict[str, object])
     """Members of the report."""
+    spend: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What live calls used: `calls`, `tokens`, `cost` in micro-USD."""
 
 
 def size_of(value: object) -> int:

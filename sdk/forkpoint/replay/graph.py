@@ -9,48 +9,29 @@ followed downstream in the same way; a reply that asks for other tools ends the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from typing import Literal, NamedTuple, cast
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import cast
 
 from msgspec.structs import replace
 
-from forkpoint.content.blocks import Digest, Value
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind, Match, Mode, RunStatus
 from forkpoint.events.model import ArtifactRef, Event, ReplayInfo, RunEnd, StepEnded, StepStarted
-from forkpoint.replay.answers import Answers, read
-from forkpoint.replay.cut import Cut, past
+from forkpoint.replay.aftermath import refuse_past_edits
+from forkpoint.replay.answers import read
+from forkpoint.replay.cut import past
 from forkpoint.replay.edits import EditPlan, changed_parts
-from forkpoint.replay.effects import refusal
 from forkpoint.replay.families import calls_of, family_of
-from forkpoint.replay.fresh import Ask, Executed, Page, Reply, ended_with, signed
+from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek, ended_with, signed
 from forkpoint.replay.holders import Replacements, call_id_of
 from forkpoint.replay.index import build
 from forkpoint.replay.interception import Outcome
+from forkpoint.replay.ladder import Climb, Executing, Given, Ladder, Wanted
 from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission
-from forkpoint.replay.rules import CallFacts, Rules, Treatment
-from forkpoint.replay.simulate import error_value, payload
 from forkpoint.replay.spec import ReplaySpec
-from forkpoint.replay.spend import Purse
 from forkpoint.replay.taint import Taints
-
-Executing = Generator[Ask, Reply, Executed]
-How = Literal["recorded", "stale", "given"]
-
-
-class Given(NamedTuple):
-    """An answer that is not the recorded one at its place, or is one for another input."""
-
-    how: How
-    mode: Mode
-    outcome: Outcome | None = None
-    source: int | None = None
-    taint: str | None = None
-    edit: int | None = None
-    rule: int | None = None
-    reply: Reply | None = None
 
 
 class Graph:
@@ -70,15 +51,13 @@ class Graph:
         self._recording, self._events, self._spec = recording, events, spec
         self._emission = emission
         self._edits = EditPlan(spec.edits, recording, cut)
-        self._rules = Rules(spec.policy)
         self._index = build(recording)
         self._past = bytearray(len(recording)) if cut is None else past(recording, self._index, cut)
-        _refuse_past_edits(recording, self._edits, self._past, cut)
-        self._purse = Purse(spec.policy.budgets, now)
-        self._answers = Answers(recording)
-        self._replaced = Replacements(self._get, self.page.blocks.put)
+        refuse_past_edits(recording, self._edits, self._past, cut)
+        self._ladder = Ladder(recording, self._index, spec, self.page, now=now)
+        self._answers = self._ladder.answers
+        self._replaced = Replacements(self._ladder.get, self.page.blocks.put)
         self._taints = Taints()
-        self._used = bytearray(len(recording))
         self._given: dict[str, Given] = {}
         """Recorded step id -> its answer, where it is another."""
         self._open: dict[str, StepStarted] = {}
@@ -106,16 +85,15 @@ class Graph:
                 self._open.pop(event.step_id, None)
         return self._executed()
 
-    def _start(self, seq: int, event: StepStarted) -> Generator[Ask, Reply, None]:
+    def _start(self, seq: int, event: StepStarted) -> Climb:
         place = self._recording.by_key[event.key]
         if self._past[place] and place not in self._edits.answers:
             self._matched += 1
             self._emit(self._emission.event(seq, event))
-            return
+            return None
         roots, kind = self._inputs(place), event.kind
-        treatment = self._treatment(place)
         changed = roots != self._recording.parts(place)
-        given = yield from self._answer(place, roots, treatment, changed=changed)
+        given = yield from self._answer(place, roots, changed=changed)
         started = self._emission.event(seq, self._asking(event, roots) if changed else event)
         info = self._info(place, given, changed=changed)
         self._emit(replace(cast("StepStarted", started), replay=info))
@@ -126,6 +104,7 @@ class Graph:
         if given.outcome is not None:
             self._given[event.step_id] = given
             self._follow(place, given.outcome, kind)
+        return given
 
     def _end(self, seq: int, event: StepEnded) -> None:
         given = self._given[event.step_id]
@@ -164,7 +143,7 @@ class Graph:
             return roots
 
         def value(part: str) -> object:
-            return read(str(roots[part]), self._get)
+            return read(str(roots[part]), self._ladder.get)
 
         for part, new in changed_parts(edits, value, parts).items():
             roots[part] = self.page.store(part, new).root
@@ -185,79 +164,43 @@ class Graph:
     # Answers
 
     def _answer(
-        self, place: int, roots: Mapping[str, str | None], treatment: Treatment, *, changed: bool
-    ) -> Generator[Ask, Reply, Given]:
+        self, place: int, roots: Mapping[str, str | None], *, changed: bool
+    ) -> Generator[Ask | Seek, Reply | Found | None, Given]:
         if place in self._edits.answers:
             number, edit = self._edits.answers[place]
             outcome = self._answers.edited(place, edit)
             return Given("given", Mode.SIMULATED, outcome, taint="simulated", edit=number)
+        wanted = self._wanted(place, roots)
+        treatment = self._ladder.treatment(wanted)
         if treatment.transparent:
             return Given("recorded", Mode.CACHED)
         if not changed and treatment.mode in (Mode.EXACT, Mode.CACHED):
-            self._used[place] = 1
+            self._ladder.used[place] = 1
             return Given("recorded", treatment.mode, rule=treatment.rule)
-        rungs = (treatment.mode.value, *treatment.on_miss)
-        for rung in rungs:
-            given = yield from self._rung(rung, place, roots, treatment)
-            if given is not None:
-                return given._replace(rule=treatment.rule)
+        try:
+            given = yield from self._ladder.climb(wanted, treatment)
+        except ReplayError as error:
+            self._halt(error.code, error.message, place)
+            given = None
+        if given is not None:
+            return given
         self._stale.append(self._recording.started[place].key)
         return Given("stale", Mode.CACHED, taint="approximate", rule=treatment.rule)
 
-    def _rung(
-        self, rung: str, place: int, roots: Mapping[str, str | None], treatment: Treatment
-    ) -> Generator[Ask, Reply, Given | None]:
-        kind, name = self._recording.types[place]
-        if rung in ("exact", "cached"):
-            return self._borrowed(place, roots)
-        if rung == "simulated" and treatment.simulate is not None:
-            made = payload(
-                treatment.simulate, self._values(roots), codec=self._recording.started[place].codec
-            )
-            status = "ok" if made.error is None else "error"
-            outcome = Outcome(output=made.output, error=made.error, status=status)
-            return Given("given", Mode.SIMULATED, outcome, taint="simulated")
-        if rung == "error_result":
-            error = error_value("LookupError", f"no recorded answer for {kind} {name}")
-            outcome = Outcome(error=error, status="error")
-            return Given("given", Mode.SIMULATED, outcome, taint="simulated")
-        if rung == "live" and kind is Kind.MODEL:
-            return (yield from self._live(place, roots, treatment))
-        return None
-
-    def _live(
-        self, place: int, roots: Mapping[str, str | None], treatment: Treatment
-    ) -> Generator[Ask, Reply, Given | None]:
+    def _wanted(self, place: int, roots: Mapping[str, str | None]) -> Wanted:
         step = self._recording.started[place]
-        refused = self._purse.exhausted(Kind.MODEL) or refusal(
-            treatment.effect, step.name, self._spec.policy, self._spec.grants
-        )
-        if refused is not None:
-            if treatment.mode is Mode.LIVE:
-                self._halt(refused, "the policy does not allow this live call", place)
-            return None
-        self._purse.begin()
-        reply = yield Ask(key=step.key, codec=step.codec, parts=self._values(roots))
-        self._purse.spend(
-            tokens=(reply.tokens_in or 0) + (reply.tokens_out or 0),
-            cost_micro_usd=reply.cost_micro_usd or 0,
-        )
-        return Given("given", Mode.LIVE, reply.outcome, taint="live", reply=reply)
-
-    def _borrowed(self, place: int, roots: Mapping[str, str | None]) -> Given | None:
-        """The answer of a recorded call with exactly this input, nobody's yet."""
         kind, name = self._recording.types[place]
-        whole = {part: root for part, root in roots.items() if root is not None}
-        if len(whole) != len(roots):
-            return None
-        wanted = ((kind, name), signed(kind, name, whole))
-        for other in self._index.anywhere.get(wanted, ()):
-            ended = self._recording.ended[other]
-            if not self._used[other] and ended is not None and ended.status == "ok":
-                self._used[other] = 1
-                outcome = None if other == place else self._answers.recorded(other)
-                return Given("recorded", Mode.CACHED, outcome, source=other)
-        return None
+        return Wanted(
+            kind=kind,
+            name=name,
+            key=step.key,
+            strand=step.strand,
+            roots=roots,
+            place=place,
+            site=step.site,
+            effect=step.effect,
+            codec=step.codec,
+        )
 
     def _follow(self, place: int, new: Outcome, kind: Kind) -> None:
         """Carry a new answer downstream; one with other tool calls has nothing to go on with."""
@@ -288,7 +231,7 @@ class Graph:
 
     def _info(self, place: int, given: Given, *, changed: bool) -> ReplayInfo:
         step = self._recording.started[place]
-        source = place if given.source is None else given.source
+        source = self._recording.source(place if given.source is None else given.source)
         agrees = not changed and given.how == "recorded"
         taint = self._taints.of(step.strand, new=given.taint)
         return ReplayInfo(
@@ -297,9 +240,9 @@ class Graph:
             match=Match.EXACT
             if agrees
             else Match.MOVED
-            if given.source is not None
+            if given.source is not None or given.borrowed is not None
             else Match.NONE,
-            source=self._recording.source(source),
+            source=given.borrowed or source,
             rule=given.rule,
             edit=given.edit,
             executor=self._emission.target.executor,
@@ -320,6 +263,7 @@ class Graph:
             source_key=key,
             matched=self._matched,
             said=said,
+            spend=self._ladder.purse.used(),
         )
 
     def _closing(self) -> RunEnd | None:
@@ -343,25 +287,6 @@ class Graph:
             events=dict(self._counts),
         )
 
-    def _treatment(self, place: int) -> Treatment:
-        step = self._recording.started[place]
-        kind, name = self._recording.types[place]
-        return self._rules.resolve(
-            CallFacts(
-                kind=kind,
-                name=name,
-                site=step.site,
-                strand=step.strand,
-                key=step.key,
-                effect=step.effect,
-                after_cut=True,
-            )
-        )
-
-    def _values(self, roots: Mapping[str, str | None]) -> dict[str, Value]:
-        """The input parts decoded, for who answers in their place."""
-        return {part: read(root, self._get) for part, root in roots.items() if root is not None}
-
     def _halt(self, code: str, why: str, place: int) -> None:
         if self._stop is None:
             key = self._recording.started[place].key
@@ -371,9 +296,6 @@ class Graph:
         self.page.events.append(event)
         self._counts[str(event.writer)] += 1
         self._last_ns = max(self._last_ns, event.time_ns)
-
-    def _get(self, wanted: Collection[Digest]) -> Mapping[Digest, bytes]:
-        return {**self._recording.get(wanted), **self.page.blocks.get(wanted)}
 
 
 def _ref(role: str, root: str | None, size: int) -> ArtifactRef:
@@ -385,12 +307,3 @@ def _calls(outcome: Outcome) -> list[tuple[str, object]]:
     if family is None:
         return []
     return [(call.name, call.args) for call in calls_of(family, outcome.output)]
-
-
-def _refuse_past_edits(
-    recording: Recording, edits: EditPlan, before: bytearray, cut: Cut | None
-) -> None:
-    for place in edits.places:
-        if before[place] and (cut is None or place != cut.place):
-            key = recording.started[place].key
-            raise ReplayError(f"step {key} lies before the cut; cut there", code="cut_invalid")

@@ -16,7 +16,7 @@ from forkpoint.content.store import MemoryBlocks
 from forkpoint.errors import ReplayError
 from forkpoint.replay.answers import Answers, read
 from forkpoint.replay.families import (
-    ENCODINGS,
+    TOLD,
     Form,
     encoded,
     error_texts,
@@ -41,6 +41,8 @@ class Proof:
     """Requests rebuilt with equal roots; the first is where they begin."""
     talks: list[ListEncoder] = field(repr=False)
     """The messages of each request, to go on from."""
+    told: dict[int, str] = field(repr=False)
+    """The text that stood for a step's answer in the next request, by place."""
     blocks: MemoryBlocks = field(repr=False)
 
     def to_json(self) -> dict[str, object]:
@@ -48,7 +50,7 @@ class Proof:
         return {
             "scope": self.turns.scope,
             "family": self.turns.family,
-            "results": ENCODINGS[self.form.encoding][0],
+            "results": TOLD[self.form.encoding][0],
             "turns": len(self.turns.turns),
             "rebuilt": self.rebuilt,
         }
@@ -71,6 +73,7 @@ class _Proving:
         self._turns = turns
         self._forms = forms(turns.family)
         self._blocks = MemoryBlocks()
+        self._told: dict[int, str] = {}
 
     def prove(self) -> Proof:
         turns = self._turns.turns
@@ -85,6 +88,7 @@ class _Proving:
             form=self._forms[0],
             rebuilt=len(turns) - 1,
             talks=talks,
+            told=self._told,
             blocks=self._blocks,
         )
 
@@ -103,12 +107,14 @@ class _Proving:
         fitting: list[Form] = []
         found: ListEncoder | None = None
         for form in self._forms:
-            for items in turn_items(self._recording, self._turns, before, form):
+            for items, texts in turn_items(self._recording, self._turns, before, form):
                 mark = repr(items)
                 if mark not in tried:
                     tried[mark] = _pushed(talk, items, wanted)
                 if (grown := tried[mark]) is not None:
-                    found = found or grown
+                    if found is None:
+                        found = grown
+                        self._told |= zip(_places(before), texts, strict=True)
                     fitting.append(form)
                     break
         if found is None:
@@ -138,7 +144,7 @@ class _Proving:
         ]
         if not any(items[length : length + len(reply)] == reply for reply in replies):
             return not_standard("history_rewritten", key, "the reply before it was changed")
-        answered = self._recording.started[before.answers[0]].key if before.answers else key
+        answered = next((self._recording.started[at].key for at in _places(before)), key)
         return not_standard("result_changed", answered, "its result is in the request otherwise")
 
     def _root(self, turn: Turn) -> str:
@@ -151,16 +157,24 @@ class _Proving:
         return self._recording.started[turn.model].key
 
 
-def turn_items(recording: Recording, turns: Turns, turn: Turn, form: Form) -> list[list[Value]]:
-    """What a turn adds to the messages under a form; several where a failed tool can be told so."""
+def turn_items(
+    recording: Recording, turns: Turns, turn: Turn, form: Form
+) -> list[tuple[list[Value], tuple[str, ...]]]:
+    """What a turn adds to the messages under a form, and the texts in it that stand for answers.
+
+    Several where a failed tool can be told so.
+    """
     said = reply_items(turns.family, turn.output, form)
-    options = [_told(recording, place, form) for place in turn.answers]
+    options = product(*(_told(recording, place, form) for place in _places(turn)))
     if not turn.calls:
-        return [[*said, *(user_item(text) for text in chosen)] for chosen in product(*options)]
+        return [([*said, *(user_item(text) for text in texts)], texts) for texts in options]
     return [
-        [*said, *result_items(turns.family, turn.calls, chosen, form)]
-        for chosen in product(*options)
+        ([*said, *result_items(turns.family, turn.calls, texts, form)], texts) for texts in options
     ]
+
+
+def _places(turn: Turn) -> list[int]:
+    return [place for place in turn.answers if place is not None]
 
 
 def _told(recording: Recording, place: int, form: Form) -> list[str]:

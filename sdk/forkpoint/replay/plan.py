@@ -89,10 +89,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Soft codes known already: `cut_snapped`, `baseline_unproven`."""
 
 
-def make_plan(recording: Recording, spec: ReplaySpec) -> Plan:
-    """The plan of a replay. Raises `ReplayError` `cut_invalid`, `edit_invalid`, `edit_conflict`."""
+def make_plan(recording: Recording, spec: ReplaySpec, *, growing: bool = False) -> Plan:
+    """The plan of a replay. Raises `ReplayError` `cut_invalid`, `edit_invalid`, `edit_conflict`.
+
+    `growing`: its executor may make steps that were not recorded, and edits may answer them.
+    """
     cut = spec_cut(recording, spec)
-    sorted_steps = _sorted_steps(recording, spec, cut)
+    sorted_steps = _sorted_steps(recording, spec, cut, growing=growing)
     live = any(_may_go_live(step.treatment) for step in sorted_steps if step.where != "past")
     return Plan(
         kind=spec.kind,
@@ -114,7 +117,8 @@ def spec_cut(recording: Recording, spec: ReplaySpec) -> Cut | None:
         at = asked.sequence if asked.key is None else asked.key
         return find_cut(recording, "" if at is None else at, asked.side)
     keys = [edit.key for edit in spec.edits if edit.key is not None]
-    cuts = [find_cut(recording, key, "before") for key in keys]
+    known = [key for key in keys if key in recording.by_key] or keys
+    cuts = [find_cut(recording, key, "before") for key in known]
     return min(cuts, key=lambda cut: cut.place, default=None)
 
 
@@ -137,8 +141,10 @@ class _Alike(NamedTuple):
     edited: bool
 
 
-def _sorted_steps(recording: Recording, spec: ReplaySpec, cut: Cut | None) -> list[_Sorted]:
-    edits = EditPlan(spec.edits, recording, cut)
+def _sorted_steps(
+    recording: Recording, spec: ReplaySpec, cut: Cut | None, *, growing: bool
+) -> list[_Sorted]:
+    edits = EditPlan(spec.edits, recording, cut, growing=growing)
     rules = Rules(spec.policy)
     before = None if cut is None else past(recording, build(recording), cut)
     found: list[_Sorted] = []

@@ -15,7 +15,7 @@ from forkpoint.replay.answers import read
 from forkpoint.replay.edits import EditPlan, changed_parts
 from forkpoint.replay.effects import refusal
 from forkpoint.replay.fresh import Ask, Executed, Page, Reply, ended_with, signed
-from forkpoint.replay.graph import Executing
+from forkpoint.replay.ladder import Executing, masked
 from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission
@@ -53,8 +53,19 @@ class Single:
             message = "the policy does not allow this live call"
             return self._over(stop=refused, message=message)
         values, refs = self._input()
-        started = self._started(refs)
-        reply = yield Ask(key=step.key, codec=step.codec, parts=values)
+        started = self._started(refs, taint="redacted_input" if masked(values) else "live")
+        self._purse.begin()
+        asked = Ask(key=step.key, codec=step.codec, parts=values, signature=started.signature)
+        try:
+            reply = yield asked
+        except ReplayError as error:
+            return self._over(stop=error.code, message=error.message)
+        if not isinstance(reply, Reply):
+            return self._over(stop="provider_error", message="no answer was given")
+        self._purse.spend(
+            tokens=(reply.tokens_in or 0) + (reply.tokens_out or 0),
+            cost_micro_usd=reply.cost_micro_usd or 0,
+        )
         self.page.events += [started, self._ended(started, reply)]
         return self._over(artifacts=self.page.answer(reply.outcome), failed=reply.error is not None)
 
@@ -67,7 +78,7 @@ class Single:
         stored = [self.page.store(f"input.{part}", value) for part, value in values.items()]
         return values, tuple(stored)
 
-    def _started(self, refs: tuple[ArtifactRef, ...]) -> StepStarted:
+    def _started(self, refs: tuple[ArtifactRef, ...], *, taint: str) -> StepStarted:
         step = self._recording.started[self._place]
         moved = self._emission.event(self._recording.seqs[self._place], step)
         roots = {ref.role[6:]: str(ref.root) for ref in refs}
@@ -77,7 +88,7 @@ class Single:
             source=self._recording.source(self._place),
             edit=0 if self._spec.edits else None,
             executor=self._emission.target.executor,
-            taint=("live",),
+            taint=(taint,),
         )
         return replace(
             cast("StepStarted", moved),
@@ -126,4 +137,5 @@ class Single:
             key=key if stop else None,
             source_key=key if stop else None,
             matched=0,
+            spend=self._purse.used(),
         )

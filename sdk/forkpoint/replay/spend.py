@@ -45,3 +45,7 @@ class Purse:
         """A live call reported what it used."""
         self.tokens += tokens
         self.cost_micro_usd += cost_micro_usd
+
+    def used(self) -> dict[str, int]:
+        """What was used, as sessions show it; `cost` in micro-USD."""
+        return {"calls": self.calls, "tokens": self.tokens, "cost": self.cost_micro_usd}

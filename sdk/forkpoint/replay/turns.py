@@ -26,8 +26,9 @@ class Turn:
     """Place of the model step."""
     output: object
     calls: tuple[ToolCall, ...]
-    answers: tuple[int, ...]
-    """Places of the tool steps, one for each call; of the user's step when there are no calls."""
+    answers: tuple[int | None, ...]
+    """Places of the tool steps, one for each call; of the user's step when there are no calls.
+    None: the run ended before that call was answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +108,7 @@ def _turn(
     answers = [_answer(recording, call, after, key, last=last) for call in calls]
     if after:
         raise not_standard("other_step", recording.started[after[0]].key, "no call asked for it")
-    found = tuple(answer for answer in answers if answer is not None)
-    return Turn(model=model, output=output, calls=tuple(calls[: len(found)]), answers=found)
+    return Turn(model=model, output=output, calls=tuple(calls), answers=tuple(answers))
 
 
 def _user(recording: Recording, after: list[int]) -> tuple[int, ...]:

@@ -131,7 +131,8 @@ async def plan_replay(raw: Driver, project_id: int, asked: Asked) -> Planned:
 
 def _planned(outlined: Outlined, asked: Asked, refusals: list[Refusal]) -> Plan | None:
     try:
-        return make_plan(outlined.recording, _spec(asked))
+        growing = asked.executor is Executor.LOOP
+        return make_plan(outlined.recording, _spec(asked), growing=growing)
     except ReplayError as error:
         refusals.append(_refusal(error))
         return None
@@ -162,8 +163,8 @@ def _unfit(executor: Executor, asked: Asked, *, derived: bool) -> str | None:
         return "a recording is verified as it is: without cut and edits"
     if executor is Executor.GRAPH and not asked.edits:
         return "there is no edit whose effect could spread"
-    if executor is Executor.LOOP and asked.is_fork:
-        return "a loop is proved as it was recorded; fork with `graph` or with a runner"
+    if executor is Executor.LOOP and asked.is_fork and not (asked.cut or asked.edits):
+        return "name the step of the loop from which it goes on"
     if executor is Executor.SINGLE and asked.cut is None:
         return "name the model step as the cut"
     return None

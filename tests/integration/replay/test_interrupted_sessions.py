@@ -102,15 +102,3 @@ async def test_many_sessions_of_one_run_are_executed_at_once(fresh_database: Scr
 
     assert {session.verdict for session in sessions} == {Verdict.IDENTICAL}
     assert len({session.new_run_id for session in sessions}) == 20
-
-
-async def test_a_loop_is_not_forked_by_its_proof(fresh_database: Scratch):
-    async with bench(fresh_database) as tools:
-        run_id = await tools.store(import_log(LOG.read_bytes(), IMPORTER))
-        edits = [{"kind": "output", "key": "r#0.1", "value": "x"}]
-        asked = Asked(run_id=run_id, edits=edits, executor=Executor.LOOP)
-
-        with pytest.raises(BadRequest) as refused:
-            await tools.ask(asked)
-
-    assert refused.value.code == "executor_unfit"

@@ -76,12 +76,23 @@ class Attempt:
         total = len(recorded.recording)
         await self.progress(Step(state=SessionState.RUNNING, matched=0, total=total))
 
+    async def number_of(self, key: str | None) -> int | None:
+        """The number of a step of the new run, by its key."""
+        services = self.work.services
+        async with services.database.reading(self.work.job.project_id) as connection:
+            return await (await driver(connection)).fetchval(
+                "select seq from step where run_id = $1 and key = $2 and project_id = $3",
+                self.run.run_id,
+                key,
+                self.work.job.project_id,
+            )
+
     async def still_held(self) -> None:
         """Return if the run may be closed as complete; raises `LeaseLost` once it is over."""
         await self.progress(Step(state=SessionState.RUNNING))
 
     async def ask(self, asked: Ask) -> Reply:
-        """Ask a model, once for each key of the session and of the one it resumes.
+        """Ask a model, once for each key of the session and of those it resumes.
 
         Raises `ReplayError`: `live_refused`, `provider_error`, and `outcome_unknown` where an
         earlier attempt asked and never heard the answer.
@@ -92,7 +103,7 @@ class Attempt:
                 "this worker has no key to mask an answer with", code="live_refused", key=asked.key
             )
         calls = LiveCalls(services.database, self.work.job.project_id, self.session)
-        known = await calls.claim(asked.key, self.held.fence)
+        known = await calls.claim(asked.key, self.held.fence, signature=asked.signature)
         if known is not None:
             return known
         hosts = self.spec.policy.allow_live.hosts
@@ -103,7 +114,7 @@ class Attempt:
                 await calls.forget(asked.key)
             raise
         masked = replace(reply, output=services.redactor.redact(cast("Value", reply.output)))
-        await calls.answer(asked.key, masked)
+        await calls.answer(asked.key, masked, signature=asked.signature)
         return masked
 
     async def over(self, ended: End) -> None:

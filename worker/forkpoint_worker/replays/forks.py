@@ -6,11 +6,13 @@ import asyncio
 from typing import Protocol, cast
 
 from forkpoint.content import Digest, MemoryBlocks, Value, digest_text, encode
+from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Verdict
 from forkpoint.events.model import Event, Origin, StepStarted
 from forkpoint.replay.codes import exit_code, verdict_of
-from forkpoint.replay.fresh import Ask, Executed, Page, Reply
-from forkpoint.replay.graph import Executing, Graph
+from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek
+from forkpoint.replay.graph import Graph
+from forkpoint.replay.ladder import Executing
 from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.reemit import Reemission
 from forkpoint.replay.report import REPORT_FORMAT
@@ -20,6 +22,7 @@ from forkpoint_server.replay.progress import End, Step
 from forkpoint_server.replay.words import SAYS
 
 from forkpoint_worker.replays.attempt import Attempt
+from forkpoint_worker.replays.elsewhere import Elsewhere
 from forkpoint_worker.replays.payload import roots_of
 from forkpoint_worker.replays.reading import Recorded
 from forkpoint_worker.replays.verify import stored
@@ -73,7 +76,8 @@ async def execute(
     await writing.flush()
     await attempt.still_held()
     verdict = Verdict.FORKED if executed.stop is None else verdict_of(executed.stop)
-    report = _report(attempt, recorded, executed, verdict)
+    failed = await _failed(attempt, recorded, executed)
+    report = _report(attempt, recorded, executed, verdict, failed)
     blocks, ref = stored("replay_report", report)
     end = executed.end or emission.cut_short(recorded.events)
     await attempt.run.finish(emission.closing(end, verdict, (ref,)), {**writing.unsent(), **blocks})
@@ -81,9 +85,9 @@ async def execute(
         verdict=verdict,
         reason=executed.stop,
         message=executed.message,
-        failed_step=_failed(recorded, executed),
+        failed_step=failed,
         report=report,
-        step=Step(matched=executed.matched),
+        step=Step(matched=executed.matched, spend=executed.spend or None),
     )
 
 
@@ -121,19 +125,29 @@ class _Writing:
 
 async def _driven(attempt: Attempt, executor: Executor, writing: _Writing) -> Executed:
     """Run the engine in a thread; in between, send what it wrote and ask the models it names."""
-    running = executor.run()
-    reply: Reply | None = None
+    running, elsewhere = executor.run(), Elsewhere(attempt)
+    answer: Reply | Found | ReplayError | None = None
     while True:
-        asked = await asyncio.to_thread(_advanced, running, reply)
+        asked = await asyncio.to_thread(_advanced, running, answer)
         if isinstance(asked, Executed):
             return asked
+        if isinstance(asked, Seek):
+            answer = await elsewhere.find(asked)
+            continue
         await writing.flush()
-        reply = await attempt.ask(asked)
+        try:
+            answer = await attempt.ask(asked)
+        except ReplayError as error:
+            answer = error
 
 
-def _advanced(running: Executing, reply: Reply | None) -> Ask | Executed:
+def _advanced(
+    running: Executing, answer: Reply | Found | ReplayError | None
+) -> Ask | Seek | Executed:
     try:
-        return next(running) if reply is None else running.send(reply)
+        if isinstance(answer, ReplayError):
+            return running.throw(answer)
+        return running.send(answer)
     except StopIteration as over:
         return cast("Executed", over.value)
 
@@ -161,7 +175,11 @@ def _origin(
 
 
 def _report(
-    attempt: Attempt, recorded: Recorded, executed: Executed, verdict: Verdict | None
+    attempt: Attempt,
+    recorded: Recorded,
+    executed: Executed,
+    verdict: Verdict | None,
+    failed: dict[str, object] | None,
 ) -> dict[str, object]:
     """`forkpoint.divergence/1` of a fork on a worker, with what its executor has to say."""
     soft = [{"code": SAYS[attempt.session.executor], "count": 1}]
@@ -171,7 +189,7 @@ def _report(
         "format": REPORT_FORMAT,
         "verdict": None if verdict is None else verdict.value,
         "exit": exit_code(verdict),
-        "failedStep": _failed(recorded, executed),
+        "failedStep": failed,
         "message": executed.message,
         "matched": executed.matched,
         "recorded": len(recorded.recording),
@@ -181,13 +199,19 @@ def _report(
     }
 
 
-def _failed(recorded: Recorded, executed: Executed) -> dict[str, object] | None:
+async def _failed(
+    attempt: Attempt, recorded: Recorded, executed: Executed
+) -> dict[str, object] | None:
+    """The step it stopped at. Where an output is needed, its number is that in the new run."""
     if executed.stop is None:
         return None
     place = recorded.recording.by_key.get(executed.source_key or "")
+    sequence = None if place is None else recorded.recording.seqs[place]
+    if executed.stop == "needs_tool_output":
+        sequence = await attempt.number_of(executed.key)
     return {
         "key": executed.key,
-        "sequence": None if place is None else recorded.recording.seqs[place],
+        "sequence": sequence,
         "sourceKey": executed.source_key,
         "reason": executed.stop,
     }

@@ -21,6 +21,7 @@ from forkpoint_server.replay.leases import hold
 from forkpoint_server.replay.outcomes import end_of_report, failure
 from forkpoint_server.replay.plans import plan_replay
 from forkpoint_server.replay.progress import end
+from forkpoint_server.replay.resuming import resumed
 from forkpoint_server.replay.rows import SessionRow, session_by_id
 from forkpoint_server.replay.sessions import begin_sessions, cancel
 from forkpoint_server.replay.words import Executor
@@ -80,6 +81,7 @@ class ReplayMutation:
         asked = input.read(context.principal)
         async with context.services.database.transaction(context.project_id) as connection:
             raw = await driver(connection)
+            asked = await resumed(raw, context.project_id, asked)
             planned = await plan_replay(raw, context.project_id, asked)
             plan = ReplayPlan.of(planned, is_fork=asked.is_fork)
             if input.dry_run:

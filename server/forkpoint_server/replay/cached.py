@@ -1,0 +1,109 @@
+"""Answers of other runs to an equal call: what `cached` of scope `lineage` and `project` serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from forkpoint_server.db.engine import Driver
+
+NEWEST = 500
+"""Runs of a project that are looked through, the newest first."""
+LONGEST_LINEAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """A recorded step with the event that ended it."""
+
+    run_id: str
+    step_id: str
+    key: str
+    seq: int
+    end: bytes
+
+
+async def lineage_of(raw: Driver, project_id: int, run_id: str) -> list[str]:
+    """The runs a run was forked from, the nearest first. Index: primary key of `run`."""
+    rows = await raw.fetch(
+        """
+        with recursive chain (run_id, parent, depth) as (
+          select run_id, parent_run_id, 0
+          from run
+          where run_id = $1 and project_id = $2
+          union all
+          select run.run_id, run.parent_run_id, depth + 1
+          from chain
+          join run on run.run_id = chain.parent and run.project_id = $2
+          where depth < $3)
+        select run_id::text
+        from chain
+        where depth > 0
+        order by depth
+        """,
+        run_id,
+        project_id,
+        LONGEST_LINEAGE,
+    )
+    return [row[0] for row in rows]
+
+
+async def find_answer(
+    raw: Driver,
+    project_id: int,
+    *,
+    runs: Sequence[str] | None,
+    without: str,
+    kind: int,
+    name: str,
+    signature: bytes,
+    not_before_ns: int,
+    errors: bool,
+    given: Sequence[str],
+) -> Cached | None:
+    """The newest clean answer of a call in `runs`, or in the newest runs of the project.
+
+    Runs with a tainted step are passed over. Indexes: `run_by_start`, primary keys of `step` and
+    `event`.
+    """
+    row = await raw.fetchrow(
+        """
+        with candidate as materialized (
+          select run_id
+          from run
+          where project_id = $1 and run_id <> $3 and finished and intake <> 'otlp'
+            and ($2::uuid[] is null or run_id = any ($2::uuid[]))
+          order by started_ns desc, run_id
+          limit $10)
+        select step.run_id::text, step.step_id::text, step.key, step.seq, event.body
+        from candidate
+        join step on step.run_id = candidate.run_id and step.project_id = $1
+        join event on event.run_id = step.run_id and event.seq = step.end_seq
+          and event.project_id = $1
+        where step.signature = $4 and step.kind = $5 and step.name = $6 and step.end_ns >= $7
+          and (step.status = 'ok' or $8 and step.status = 'error')
+          and not step.step_id = any ($9::uuid[])
+          and not exists (
+            select from step as marked
+            where marked.run_id = step.run_id and marked.replay ? 'taint')
+          and not exists (
+            select from artifact
+            where artifact.run_id = step.run_id and artifact.step_id = step.step_id
+              and artifact.state <> 'clean')
+        order by step.end_ns desc, step.step_id
+        limit 1
+        """,
+        project_id,
+        runs,
+        without,
+        signature,
+        kind,
+        name,
+        not_before_ns,
+        errors,
+        list(given),
+        NEWEST,
+    )
+    if row is None:
+        return None
+    return Cached(run_id=row[0], step_id=row[1], key=row[2], seq=row[3], end=bytes(row[4]))
