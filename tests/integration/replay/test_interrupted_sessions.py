@@ -10,9 +10,9 @@ import pytest
 from forkpoint.events.kinds import Verdict
 from forkpoint_cli.importers.agentdojo import import_log
 from forkpoint_cli.importers.tape import Importer
-from forkpoint_server.errors import BadRequest, Overloaded
+from forkpoint_server.errors import Overloaded
 from forkpoint_server.replay.plans import Asked
-from forkpoint_server.replay.words import Executor, SessionState
+from forkpoint_server.replay.words import SessionState
 from recorded_runs import RULESET
 from stack import Database as Scratch
 from working import bench
