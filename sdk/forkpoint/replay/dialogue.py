@@ -142,7 +142,7 @@ class Dialogue:
             said = text_of(self.family, reply) or said
             values = readings(self.family, reply, self.form, said=said)
             roots = [digest_text(encode(value, _drop)) for value in values]
-            found = roots.index(root) if root in roots else found
+            found = next((number for number, one in enumerate(roots) if one == root), found)
         return found
 
     def _close_if_answered(self) -> None:

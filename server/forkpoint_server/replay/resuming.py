@@ -65,9 +65,9 @@ def _answered(edit: object) -> object:
 
 def _placed(edit: object, asked: Asked) -> object:
     """An edit of the step that was asked for by cut, by its key."""
-    if not isinstance(edit, dict) or asked.cut is None or "key" not in asked.cut:
-        return edit
-    fields = cast("dict[str, object]", edit)
+    fields = cast("dict[str, object]", edit) if isinstance(edit, dict) else None
+    if fields is None or asked.cut is None or "key" not in asked.cut:
+        return cast("object", edit)
     return {**fields, "key": fields.get("key") or asked.cut["key"]}
 
 
