@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 import click
+from forkpoint.diff.report import exit_status
 from forkpoint.diff.written import to_markdown, to_page
 from rich.text import Text
 
@@ -89,8 +90,8 @@ def diff(
 ) -> int:
     """Compare two runs step by step.
 
-    Exits with 0 when all steps and the outcome are equal, 1 when they differ, 125 when the runs
-    cannot be compared.
+    Exits with 0 when all steps and the outcome are equal, 1 when they differ, 2 when an answer that
+    was served is not the recorded one, 125 when the runs cannot be compared.
     """
     if (b is None) == (cohort is None):
         raise click.UsageError("give a second run or --cohort")
@@ -108,8 +109,7 @@ def diff(
     else:
         _show(session, found, runs)
     report = cast("Fields", found["report"])
-    same = found["verdict"] == "identical" and not (metrics and _other_totals(report))
-    return 0 if same else DIFFERENT
+    return exit_status(report) or (DIFFERENT if metrics and _other_totals(report) else 0)
 
 
 def _many(session: Session, base: str, cohort: str, *, as_json: bool) -> int:

@@ -31,6 +31,7 @@ from forkpoint.content.errors import (
 )
 from forkpoint.content.growing import BytesEncoder, ListEncoder, TextEncoder
 from forkpoint.content.limits import BODY_BYTES, LIMITS, Limits
+from forkpoint.content.listed import ListReader
 from forkpoint.content.parts import Kind
 from forkpoint.content.rewrite import rewrite
 from forkpoint.content.shape import restore, shape
@@ -59,6 +60,7 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "ListEncoder",
+    "ListReader",
     "MemoryBlocks",
     "MissingBlock",
     "NotEncodable",

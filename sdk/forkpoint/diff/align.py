@@ -8,10 +8,10 @@ used, no payload is read.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from forkpoint.diff.alignment import Alignment
-from forkpoint.diff.columns import RunColumns
+from forkpoint.diff.columns import ASKING, RunColumns, StepRow
 from forkpoint.diff.gapwork import GapWork
 from forkpoint.diff.interning import Interned, by_scope
 from forkpoint.diff.lanes import (
@@ -25,6 +25,7 @@ from forkpoint.diff.lanes import (
 )
 from forkpoint.diff.scopetree import ScopeTree
 from forkpoint.diff.sequences import Pair
+from forkpoint.diff.sliding import slide
 
 try:
     from forkpoint.diff.vectors import open_lane
@@ -77,9 +78,16 @@ class _Aligner:
             for which in range(SKETCHES):
                 lane.pair_unique(self.columns.sketch(which), SIMILAR)
         self.gapwork.pair(lane)
+        slide(
+            lane, signature, (self._asks(self.a, lane.places.a), self._asks(self.b, lane.places.b))
+        )
         for at, twin, how in lane.pairs():
             self.twins[at] = twin
             self.hows[at] = how
+
+    @staticmethod
+    def _asks(steps: Sequence[StepRow], places: Sequence[int]) -> Callable[[int], bool]:
+        return lambda place: steps[places[place]].kind in ASKING
 
     def _pair_lineage(self, lane: PlainLane) -> None:
         """What B was served from: pairs of the lane as far as they keep order, others `moved`."""

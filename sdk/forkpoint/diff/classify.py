@@ -39,17 +39,23 @@ Load = Callable[[str], object]
 MOST_EXAMINED = 1000
 """Steps whose payloads are read to explain them; later ones are `partly`."""
 OUT = "out"
+LOST = object()
+"""In the place of a value whose blocks are not there."""
 
 
 class Classifier:
     """Walks the rows of an alignment in run order and gives each its class."""
 
-    def __init__(self, a: RunColumns, b: RunColumns, load: Load) -> None:
-        self.a, self.b, self.load = a.steps, b.steps, load
+    def __init__(
+        self, a: RunColumns, b: RunColumns, load: Load, *, examine: int = MOST_EXAMINED
+    ) -> None:
+        self.a, self.b, self.load, self.most = a.steps, b.steps, load, examine
         self.unsealed = not b.sealed
         self.explainer = Explainer()
         self.control = Control()
         self.examined = 0
+        self.lost: dict[int, list[str]] = {}
+        """Input parts that differ and could not be loaded, by row: they are partly explained."""
         self.carrying = False
         """Whether some difference came from nowhere and may be over again."""
         self.sources: dict[int, Sources] = {}
@@ -71,7 +77,7 @@ class Classifier:
                 self._same(at, b[right])
             elif b[right].kind == "agent":
                 agents.append(at)
-            elif self.examined > MOST_EXAMINED and self._echo(at, a[left], b[right]):
+            elif self.examined > self.most and self._echo(at, a[left], b[right]):
                 pass
             else:
                 self._pair(at, a[left], b[right])
@@ -125,7 +131,7 @@ class Classifier:
     def _pair(self, at: int, left: StepRow, right: StepRow) -> None:
         differing = differing_parts(left, right)
         changed = left.answer != right.answer or left.status != right.status
-        hidden = _unknown(left, right)
+        hidden = _unknown(left, right, differing)
         if hidden is not None:
             self.rows.set(at, UNKNOWN, hidden, parts=tuple(differing))
             self.control.passed(right.key, right.kind, at, changed=changed or bool(differing))
@@ -192,14 +198,18 @@ class Classifier:
         self, at: int, left: StepRow, right: StepRow, differing: Sequence[str], sources: Sources
     ) -> tuple[list[str], bool]:
         """Parts with something that came from nowhere, and whether some of it is explained."""
-        if self.examined > MOST_EXAMINED:
+        if self.examined > self.most:
             return [], True
         unexplained: list[str] = []
         partly = False
         if self.carrying:
             self._settle(right, differing)
         for part in differing:
-            before, after = self._load(left.parts.get(part)), self._load(right.parts.get(part))
+            before, after = self._read(left.parts.get(part)), self._read(right.parts.get(part))
+            if before is LOST or after is LOST:
+                self.lost.setdefault(at, []).append(part)
+                partly = True
+                continue
             found = self.explainer.explain(
                 at, _owner(right, part), before, after, scope=innermost(right.key)
             )
@@ -248,15 +258,19 @@ class Classifier:
 
     def _may_examine(self) -> bool:
         self.examined += 1
-        return self.examined <= MOST_EXAMINED
+        return self.examined <= self.most
 
     def _load(self, root: str | None) -> object:
+        value = self._read(root)
+        return ABSENT if value is LOST else value
+
+    def _read(self, root: str | None) -> object:
         if root is None:
             return ABSENT
         try:
             return self.load(root)
         except KeyError:
-            return ABSENT
+            return LOST
 
 
 def is_same(left: StepRow, right: StepRow) -> bool:
@@ -280,12 +294,16 @@ def _owner(step: StepRow, part: str) -> str:
     return f"{step.kind} {step.name} {part}"
 
 
-def _unknown(left: StepRow, right: StepRow) -> int | None:
-    """Why the answers cannot be told to differ, None if they can."""
+def _unknown(left: StepRow, right: StepRow, differing: Sequence[str] = ()) -> int | None:
+    """Why the pair cannot be told to differ, None if it can."""
     if "running" in (left.status, right.status):
         return RUNNING
-    hidden = left.unreadable or right.unreadable
-    return NOT_CLEAN if hidden and None in (left.answer, right.answer) else None
+    for side in (left, right):
+        if side.unreadable and (
+            side.answer is None or any(part not in side.parts for part in differing)
+        ):
+            return NOT_CLEAN
+    return None
 
 
 def differing_parts(left: StepRow, right: StepRow) -> list[str]:

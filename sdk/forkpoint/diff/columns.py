@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+ASKING = ("model", "planner")
+"""Kinds that decide which calls come next in their scope."""
 Parts = Mapping[str, str]
 """Root of each signature part (`messages`, `args`, ...)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_ASKING = ("model", "planner")
+from forkpoint.diff.columns import ASKING
 
 
 @dataclass(slots=True)
@@ -29,10 +29,10 @@ class Control:
         if kind == "agent":
             return
         name = innermost(key)
-        if not changed and kind not in _ASKING and name not in self._scopes:
+        if not changed and kind not in ASKING and name not in self._scopes:
             return
         scope = self._scopes.setdefault(name, _Scope())
-        if kind in _ASKING:
+        if kind in ASKING:
             scope.changed, scope.asked = [], True
         if changed:
             scope.changed[1:] = [(_counter(key), row)]

@@ -5,27 +5,51 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeGuard, cast
 
+from forkpoint.content import ContentError, Get, digest_from_text
 from forkpoint.diff.classify import Load, differing_parts
 from forkpoint.diff.columns import StepRow
-from forkpoint.diff.messages import compare_messages
+from forkpoint.diff.messages import MessageRow, compare_messages, compare_trees
 from forkpoint.diff.pointers import changes
 from forkpoint.diff.retrieval import compare_documents
 from forkpoint.diff.text import hunks, ratio
+from forkpoint.errors import UsageError
 
 Delta = dict[str, object]
 NOTABLE_SHARE = 0.2
 NOTABLE_NS = 50_000_000
 _MESSAGE_PARTS = ("messages", "system")
+GONE = "blob_missing"
+_REASONS = {"too_large": "too_large"}
 
 
-def step_delta(a: StepRow, b: StepRow, load: Load) -> Delta:
+class Unread(KeyError):
+    """A payload that `load` or `get` cannot give; `reason` is a word of `missing`."""
+
+    def __init__(self, root: str, reason: str = GONE) -> None:
+        super().__init__(root)
+        self.reason = reason
+
+
+def step_delta(a: StepRow, b: StepRow, load: Load, get: Get | None = None) -> Delta:
     """All deltas of a pair that are not empty: `prompt`, `parts`, `tools`, `retrieval`, `output`,
     `status`, `model`, `latency`, `tokens`, `cost`, and `missing` for what could not be read.
+
+    With `get`, messages are compared as stored trees: blocks of what is equal are not read.
     """
     delta: Delta = {}
     missing: list[dict[str, str]] = []
     for part in differing_parts(a, b):
-        _part_delta(delta, part, (a.parts.get(part), b.parts.get(part)), load, missing)
+        roots = a.parts.get(part), b.parts.get(part)
+        try:
+            if part in _MESSAGE_PARTS:
+                prompt = cast("Delta", delta.setdefault("prompt", {}))
+                prompt[part] = _messages(roots, load, get)
+            else:
+                _part_delta(delta, part, roots, load)
+        except KeyError as error:
+            missing.append({"section": f"part:{part}", "reason": _reason(error)})
+    if not delta.get("prompt", True):
+        del delta["prompt"]
     output = _output(a, b, load, missing)
     if output is not None:
         delta["output"] = output
@@ -42,22 +66,33 @@ def _part_delta(
     part: str,
     roots: tuple[str | None, str | None],
     load: Load,
-    missing: list[dict[str, str]],
 ) -> None:
-    try:
-        before = None if roots[0] is None else load(roots[0])
-        after = None if roots[1] is None else load(roots[1])
-    except KeyError:
-        missing.append({"section": f"part:{part}", "reason": "blob_missing"})
-        return
-    if part in _MESSAGE_PARTS:
-        prompt = cast("Delta", delta.setdefault("prompt", {}))
-        prompt[part] = compare_messages(_listed(before), _listed(after))
-    elif part == "tools":
+    before = None if roots[0] is None else load(roots[0])
+    after = None if roots[1] is None else load(roots[1])
+    if part == "tools":
         delta["tools"] = _tools(_listed(before), _listed(after))
     else:
         parts = cast("Delta", delta.setdefault("parts", {}))
         parts[part] = changes(before, after)
+
+
+def _messages(
+    roots: tuple[str | None, str | None], load: Load, get: Get | None
+) -> list[MessageRow]:
+    one, two = roots
+    if get is not None and one is not None and two is not None:
+        try:
+            return compare_trees(digest_from_text(one), digest_from_text(two), get)
+        except UsageError:  # a text in the place of a list
+            pass
+        except ContentError as error:
+            raise Unread(one, _REASONS.get(error.code, GONE)) from error
+    before, after = None if one is None else load(one), None if two is None else load(two)
+    return compare_messages(_listed(before), _listed(after))
+
+
+def _reason(error: KeyError) -> str:
+    return error.reason if isinstance(error, Unread) else GONE
 
 
 def _tools(before: list[object], after: list[object]) -> Delta:
@@ -96,8 +131,8 @@ def _output(
     try:
         before = None if a.answer is None else load(a.answer)
         after = None if b.answer is None else load(b.answer)
-    except KeyError:
-        missing.append({"section": "output", "reason": "blob_missing"})
+    except KeyError as error:
+        missing.append({"section": "output", "reason": _reason(error)})
         return None
     if a.error is not None or b.error is not None:
         return {"kind": "error", "a": before, "b": after, "changes": changes(before, after)}

@@ -85,7 +85,11 @@ class _Score:
         self._sketches = [lane.spread(columns.sketch(which)) for which in sketches]
 
     def of(self, left: int, right: int) -> int:
-        """4 for an equal signature, 3 delta, 2 type and site, 1 type, 0 kind, else -3."""
+        """4 for an equal signature, 3 delta, 2 type and site, 1 type, -1 kind, else -3.
+
+        Steps of one kind only are no pair, so they must not be worth more than two gaps: a true
+        pair beside one lost and one new step would be given up for them.
+        """
         if self._signature[0][left] == self._signature[1][right] >= 0:
             return 4 * _UNIT
         if self._delta[0][left] == self._delta[1][right] >= 0:
@@ -93,7 +97,7 @@ class _Score:
         if self._type[0][left] == self._type[1][right]:
             points = 2 if self._site[0][left] == self._site[1][right] >= 0 else 1
             return points * _UNIT + self._agreeing(left, right) * _UNIT // SKETCHES
-        return 0 if self._kind[0][left] == self._kind[1][right] else -3 * _UNIT
+        return -_UNIT if self._kind[0][left] == self._kind[1][right] else -3 * _UNIT
 
     def how(self, left: int, right: int) -> int:
         """What a pair is known by."""

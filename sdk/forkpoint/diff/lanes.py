@@ -56,6 +56,10 @@ class PlainLane:
             twins[left] = right
             hows[left] = how
 
+    def take(self, left: int) -> None:
+        """Undo the pair of a place of A."""
+        self.twins[left] = -1
+
     def gaps(self) -> list[Gap]:
         """Stretches without pairs that have steps on both sides, in order."""
         found: list[Gap] = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import cast
 
+from forkpoint.content import Digest, Get, ListReader, Tag, compare
 from forkpoint.diff.pointers import changes
 from forkpoint.diff.sequences import common_subsequence, unique_matches
 from forkpoint.diff.text import hunks
@@ -23,11 +24,38 @@ def compare_messages(a: Sequence[object], b: Sequence[object]) -> list[MessageRo
     left, right = [_text(item) for item in a], [_text(item) for item in b]
     exact = max(len(left), len(right)) <= _EXACT
     pairs = (common_subsequence if exact else unique_matches)(left, right)
-    moved = _moved(left, right, pairs)
+    return _rows(a, b, pairs, _moved(left, right, pairs))
+
+
+def compare_trees(a: Digest, b: Digest, get: Get) -> list[MessageRow]:
+    """As `compare_messages`, of two stored lists: only blocks of what differs are read.
+
+    Raises `UsageError` where one of them is no list, and what `get` and `decode` raise.
+    """
+    left, right = ListReader(a, get), ListReader(b, get)
+    pairs: list[tuple[int, int]] = []
+    moved: dict[int, int] = {}
+    for op in compare(a, b, get, deep=False):
+        places = zip(range(op.a0, op.a1), range(op.b0, op.b1), strict=False)
+        if op.tag is Tag.EQUAL:
+            pairs += places
+        elif op.tag is Tag.MOVE:
+            moved.update(places)
+    return _rows(left, right, sorted(pairs), moved)
+
+
+def _rows(
+    a: Sequence[object],
+    b: Sequence[object],
+    pairs: Sequence[tuple[int, int]],
+    moved: Mapping[int, int],
+) -> list[MessageRow]:
     rows: list[MessageRow] = []
+    targets = set(moved.values())
     at = other = 0
     for one, two in [*pairs, (len(a), len(b))]:
-        _gap(rows, a, b, (at, one, other, two), moved)
+        if at < one or other < two:
+            _gap(rows, a, b, (at, one, other, two), moved, targets)
         if one < len(a):
             _same(rows, one, two)
         at, other = one + 1, two + 1
@@ -40,10 +68,10 @@ def _gap(
     b: Sequence[object],
     gap: tuple[int, int, int, int],
     moved: Mapping[int, int],
+    targets: Set[int],
 ) -> None:
     """Messages between two equal ones: same roles in order are one that changed."""
     at, one, other, two = gap
-    targets = set(moved.values())
     gone = [index for index in range(at, one) if index not in moved]
     new = [index for index in range(other, two) if index not in targets]
     for index in range(at, one):

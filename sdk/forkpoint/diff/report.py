@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from forkpoint.diff.align import align
 from forkpoint.diff.alignment import Alignment
@@ -31,6 +31,10 @@ class Comparison:
     outcome: Outcome
     causes: Sequence[Cause]
     """The roots in run order, each with the evidence that it led to the outcome."""
+    examined: int = MOST_EXAMINED
+    """Changed steps whose payloads were read at most; 0: none, the classes come from digests."""
+    lost: Mapping[int, Sequence[str]] = field(default_factory=dict[int, Sequence[str]])
+    """Input parts that could not be loaded, by row."""
     kept: Mapping[str, object] | None = None
     """The report, of a comparison that was computed before."""
 
@@ -53,9 +57,14 @@ class Comparison:
 
 
 def compare_runs(
-    a: RunColumns, b: RunColumns, load: Load, alignment: Alignment | None = None
+    a: RunColumns,
+    b: RunColumns,
+    load: Load,
+    alignment: Alignment | None = None,
+    *,
+    examine: int = MOST_EXAMINED,
 ) -> Comparison:
-    """Align (unless that is done) and class two runs.
+    """Align (unless that is done) and class two runs; payloads of `examine` steps are read.
 
     Raises `DiffError` with code `not_comparable` when their codecs or redaction keys differ, since
     unequal digests then say nothing, and `too_large` beyond a million steps a side.
@@ -63,7 +72,7 @@ def compare_runs(
     check_comparable(a, b)
     if alignment is None:
         alignment = align(a, b)
-    classifier = Classifier(a, b, load)
+    classifier = Classifier(a, b, load, examine=examine)
     rows = classifier.classify(alignment)
     outcome = outcome_of(a, b)
     return Comparison(
@@ -73,10 +82,27 @@ def compare_runs(
         rows=rows,
         outcome=outcome,
         causes=attribute(rows, classifier.sources, outcome_sources(a, b, outcome, classifier)),
+        examined=examine,
+        lost=classifier.lost,
     )
 
 
-def restored(a: RunColumns, b: RunColumns, rows: Rows, report: Mapping[str, object]) -> Comparison:
+def exit_status(report: Mapping[str, object]) -> int:
+    """Of a command that compares: 0 equal, 1 different, 2 a served answer is not the recorded."""
+    counts = report["counts"]
+    if isinstance(counts, Mapping) and "integrity" in counts:
+        return 2
+    return 0 if report["verdict"] == "identical" else 1
+
+
+def restored(
+    a: RunColumns,
+    b: RunColumns,
+    rows: Rows,
+    report: Mapping[str, object],
+    *,
+    is_draft: bool = False,
+) -> Comparison:
     """A comparison from its rows and its report, as it was computed for these columns."""
     return Comparison(
         a=a,
@@ -85,6 +111,7 @@ def restored(a: RunColumns, b: RunColumns, rows: Rows, report: Mapping[str, obje
         rows=rows,
         outcome=outcome_of(a, b),
         causes=attribute(rows, {}, {}),
+        examined=0 if is_draft else MOST_EXAMINED,
         kept=report,
     )
 
@@ -214,8 +241,24 @@ def _missing(comparison: Comparison) -> list[dict[str, object]]:
             found.append(
                 {"section": "rows", "run": run.run_id, "reason": "unsealed", "retry": True}
             )
+    found += _lost(comparison)
     rows = comparison.rows
     changed = len(rows) - rows.name.count(SAME)
-    if changed > MOST_EXAMINED:
-        found.append({"section": "explanation", "reason": "too_large", "retry": False})
+    if changed > comparison.examined:
+        draft = not comparison.examined
+        reason = "timeout" if draft else "too_large"
+        found.append({"section": "explanation", "reason": reason, "retry": draft})
     return found
+
+
+def _lost(comparison: Comparison) -> list[dict[str, object]]:
+    places = [(at, part) for at, parts in comparison.lost.items() for part in parts]
+    return [
+        {
+            "section": f"part:{part}",
+            "step": _key(comparison, comparison.rows[at]),
+            "reason": "blob_missing",
+            "retry": True,
+        }
+        for at, part in places[:MOST_LISTED]
+    ]

@@ -8,19 +8,23 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from forkpoint.content import ContentError, Digest, Value, decode, digest_from_text
+from forkpoint.content import ContentError, Digest, Get, Value, decode, digest_from_text
+from forkpoint.content import LimitExceeded as TooLarge
 from forkpoint.diff.align import align
+from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.classify import Load, needed_roots
 from forkpoint.diff.columns import RunColumns, StepRow
-from forkpoint.diff.deltas import step_delta
+from forkpoint.diff.deltas import GONE, Unread, step_delta
 from forkpoint.diff.report import Comparison, check_comparable, compare_runs, restored
 from forkpoint.errors import DiffError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.artifacts.loading import BlockLoader
 from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.artifacts.trees import load_closure
 from forkpoint_server.db.engine import Database, driver
 from forkpoint_server.diff.columns import load_columns, standings
+from forkpoint_server.diff.lazily import LazyBlocks
 from forkpoint_server.diff.stored import find
 from forkpoint_server.errors import BadRequest, LimitExceeded
 
@@ -32,6 +36,8 @@ KEPT_STEPS = 200_000
 """Steps of all comparisons kept in memory; about 200 bytes each."""
 
 Progress = Callable[[str], Awaitable[None]]
+Draft = Callable[[Comparison], Awaitable[None]]
+"""Takes what digests alone say, before payloads are read."""
 _Key = tuple[int, str, str, int, int]
 
 
@@ -63,7 +69,13 @@ class Comparisons:
         self._kept: OrderedDict[_Key, Comparison] = OrderedDict()
 
     async def compare(
-        self, project_id: int, a: UUID, b: UUID, *, progress: Progress | None = None
+        self,
+        project_id: int,
+        a: UUID,
+        b: UUID,
+        *,
+        progress: Progress | None = None,
+        draft: Draft | None = None,
     ) -> Comparison:
         """Compare two runs of a project.
 
@@ -79,7 +91,7 @@ class Comparisons:
                 return kept
             left = await self._columns(connection, project_id, a)
             right = await self._columns(connection, project_id, b)
-            return await self._of_columns(connection, project_id, left, right, tell)
+            return await self._of_columns(connection, project_id, left, right, tell, draft)
 
     async def compare_each(
         self, project_id: int, base: UUID, others: Sequence[UUID]
@@ -131,16 +143,10 @@ class Comparisons:
 
     async def delta(self, project_id: int, left: StepRow, right: StepRow) -> dict[str, object]:
         """Open one pair: what differs in prompt, parts, answer and numbers."""
-        roots = {*left.parts.values(), *right.parts.values()}
-        answers = {root for root in (left.answer, right.answer) if root is not None}
-        wanted = {
-            root
-            for root in roots | answers
-            if not (root in left.parts.values() and root in right.parts.values())
-        }
         async with self._database.reading(project_id) as connection:
-            load = await self._loader(connection, project_id, wanted)
-        return await asyncio.to_thread(step_delta, left, right, load)
+            blocks = BlockLoader(await driver(connection), project_id, self._blobs)
+            get = LazyBlocks(blocks, asyncio.get_running_loop(), budget=PAYLOAD_BUDGET)
+            return await asyncio.to_thread(step_delta, left, right, loader(get), get)
 
     async def _of_columns(
         self,
@@ -149,14 +155,16 @@ class Comparisons:
         left: RunColumns,
         right: RunColumns,
         tell: Progress,
+        draft: Draft | None = None,
     ) -> Comparison:
         key = (project_id, left.run_id, right.run_id, left.head, right.head)
         kept = self._kept.get(key)
         if kept is not None and (kept.a.sealed, kept.b.sealed) == (left.sealed, right.sealed):
             self._kept.move_to_end(key)
             return kept
-        comparison = await self._computed(connection, project_id, left, right, tell)
-        self._keep(key, comparison)
+        comparison = await self._computed(connection, project_id, left, right, tell, draft)
+        if comparison.examined:
+            self._keep(key, comparison)
         return comparison
 
     async def _computed(
@@ -166,6 +174,7 @@ class Comparisons:
         a: RunColumns,
         b: RunColumns,
         tell: Progress,
+        draft: Draft | None,
     ) -> Comparison:
         try:
             check_comparable(a, b)
@@ -178,8 +187,10 @@ class Comparisons:
         await tell("aligning")
         alignment = await asyncio.to_thread(align, a, b)
         roots = await asyncio.to_thread(needed_roots, a, b, alignment)
-        load = await self._loader(connection, project_id, roots)
+        if draft is not None:
+            await draft(await asyncio.to_thread(drafted, a, b, alignment))
         await tell("classing")
+        load = await self._loader(connection, project_id, roots)
         return await asyncio.to_thread(compare_runs, a, b, load, alignment)
 
     async def _found(
@@ -192,10 +203,10 @@ class Comparisons:
     ) -> Comparison:
         """What a worker has stored for these heads."""
         ids = UUID(a.run_id), UUID(b.run_id)
-        kept = await find(await driver(connection), project_id, *ids)
-        if kept is None or (kept.head_a, kept.head_b) != (a.head, b.head):
+        kept = await find(await driver(connection), project_id, *ids, heads=(a.head, b.head))
+        if kept is None:
             raise TooManySteps(longest)
-        return restored(a, b, kept.rows, kept.report)
+        return restored(a, b, kept.rows, kept.report, is_draft=kept.is_draft)
 
     async def _loader(
         self, connection: AsyncConnection, project_id: int, roots: Collection[str]
@@ -204,7 +215,7 @@ class Comparisons:
         blocks = await load_closure(
             connection, project_id, digests, blobs=self._blobs, budget=PAYLOAD_BUDGET
         )
-        return loader(blocks)
+        return loader(known_blocks(blocks))
 
     def _keep(self, key: _Key, comparison: Comparison) -> None:
         self._kept[key] = comparison
@@ -214,20 +225,31 @@ class Comparisons:
             total -= len(dropped.rows)
 
 
-def loader(blocks: Mapping[Digest, bytes]) -> Load:
-    """Values out of blocks in memory; a root whose blocks are not all there raises `KeyError`."""
+def known_blocks(blocks: Mapping[Digest, bytes]) -> Get:
+    """Blocks in memory."""
 
     def get(digests: Collection[Digest]) -> Mapping[Digest, bytes]:
         return {digest: blocks[digest] for digest in digests if digest in blocks}
+
+    return get
+
+
+def loader(get: Get) -> Load:
+    """Values out of blocks; a root whose blocks are not all there raises `Unread`."""
 
     @lru_cache(maxsize=256)
     def load(root: str) -> Value:
         try:
             return decode(digest_from_text(root), get)
         except ContentError as error:
-            raise KeyError(root) from error
+            raise Unread(root, "too_large" if error.code == TooLarge.code else GONE) from error
 
     return load
+
+
+def drafted(a: RunColumns, b: RunColumns, alignment: Alignment) -> Comparison:
+    """What digests alone say: no payload is read, what is not equal is `partly` explained."""
+    return compare_runs(a, b, dict[str, object]().__getitem__, alignment, examine=0)
 
 
 async def _silent(phase: str) -> None:

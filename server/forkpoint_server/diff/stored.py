@@ -15,6 +15,8 @@ from forkpoint_server.db.engine import Driver
 from forkpoint_server.jobs.enqueue import enqueue
 from forkpoint_server.jobs.names import JobKind
 
+DRAFT = f"{FORMAT} draft"
+"""In the column `options`, which sorts behind that of the finished one."""
 LARGEST_PAIRS = 64 * 1024 * 1024
 """Bytes of unpacked rows: 1M steps a side and a margin."""
 
@@ -27,10 +29,13 @@ class Stored:
     head_b: int
     report: dict[str, object]
     rows: Rows
+    is_draft: bool
+    """Made before any payload was read; the job goes on, or did not come to its end."""
 
 
 async def store(raw: Driver, project_id: int, comparison: Comparison) -> None:
-    """Keep a comparison under its runs; an older one of them is replaced."""
+    """Keep a comparison under its runs; an older one of them is replaced, a draft taken away."""
+    options = FORMAT if comparison.examined else DRAFT
     packed = zstandard.ZstdCompressor(level=3).compress(comparison.rows.to_bytes())
     await raw.execute(
         """
@@ -44,27 +49,44 @@ async def store(raw: Driver, project_id: int, comparison: Comparison) -> None:
         project_id,
         UUID(comparison.a.run_id),
         UUID(comparison.b.run_id),
-        FORMAT,
+        options,
         comparison.a.head,
         comparison.b.head,
         orjson.dumps(to_report(comparison)),
         packed,
         time.time_ns(),
     )
+    if comparison.examined:
+        await raw.execute(
+            """
+            delete from diff_report
+            where project_id = $1 and a = $2 and b = $3 and options = $4
+            """,
+            project_id,
+            UUID(comparison.a.run_id),
+            UUID(comparison.b.run_id),
+            DRAFT,
+        )
 
 
-async def find(raw: Driver, project_id: int, a: UUID, b: UUID) -> Stored | None:
-    """The kept comparison of two runs, of whatever heads. Index: `diff_report_pkey`."""
+async def find(
+    raw: Driver, project_id: int, a: UUID, b: UUID, *, heads: tuple[int, int]
+) -> Stored | None:
+    """The comparison kept of two runs at these heads, else its draft. Index: `diff_report_pkey`."""
     row = await raw.fetchrow(
         """
-        select head_a, head_b, report, pairs
+        select head_a, head_b, report, pairs, options
         from diff_report
-        where project_id = $1 and a = $2 and b = $3 and options = $4
+        where project_id = $1 and a = $2 and b = $3 and options = any ($4)
+          and head_a = $5 and head_b = $6
+        order by options
+        limit 1
         """,
         project_id,
         a,
         b,
-        FORMAT,
+        [FORMAT, DRAFT],
+        *heads,
     )
     if row is None:
         return None
@@ -74,6 +96,7 @@ async def find(raw: Driver, project_id: int, a: UUID, b: UUID) -> Stored | None:
         head_b=row["head_b"],
         report=orjson.loads(row["report"]),
         rows=Rows.from_bytes(unpacked),
+        is_draft=row["options"] == DRAFT,
     )
 
 

@@ -66,18 +66,22 @@ def read_pair(a: str, b: str) -> Pair:
 async def stored_or_asked(context: Context, pair: Pair, *, queue: bool) -> DiffRequest:
     """The comparison if it is there or short, else where its job stands; `queue` makes one."""
     services, project_id = context.services, context.project_id
+    draft: DiffReport | None = None
     try:
         comparison = await services.comparisons.compare(project_id, *pair)
+        if comparison.examined:
+            return DiffRequest(state="ready", report=DiffReport.of(comparison))
+        draft = DiffReport.of(comparison)
     except TooManySteps:
-        if queue:
-            async with services.database.transaction(project_id) as connection:
-                job = await request(await driver(connection), project_id, *pair)
-            if job is not None:
-                await services.wake(job)
-        async with services.database.reading(project_id) as connection:
-            found = await asked(await driver(connection), project_id, *pair)
-        return DiffRequest.of(found or Asked(state="none"))
-    return DiffRequest(state="ready", report=DiffReport.of(comparison))
+        pass
+    if queue:
+        async with services.database.transaction(project_id) as connection:
+            job = await request(await driver(connection), project_id, *pair)
+        if job is not None:
+            await services.wake(job)
+    async with services.database.reading(project_id) as connection:
+        found = await asked(await driver(connection), project_id, *pair)
+    return DiffRequest.of(found or Asked(state="none"), draft)
 
 
 def _run_id(given: str) -> UUID:

@@ -20,6 +20,11 @@ class Values:
         self.by_root[name] = value
         return name
 
+    def named(self, name: str, value: object) -> str:
+        """A value under a short name, where writing it out would take long."""
+        self.by_root[name] = value
+        return name
+
     def load(self, root: str) -> object:
         return self.by_root[root]
 
@@ -55,7 +60,7 @@ def call(
     )  # type: ignore[arg-type]
 
 
-def generated(count: int, names: int) -> list[StepRow]:
+def generated(count: int, names: int, *, sketches: bool = False) -> list[StepRow]:
     """Steps r#0 ... with distinct signatures and deltas; `site` keeps each one's true identity."""
     return [
         StepRow(
@@ -67,6 +72,7 @@ def generated(count: int, names: int) -> list[StepRow]:
             delta=f"d{at}",
             parts={"args": f"p{at}"},
             output=f"o{at}",
+            sketch=(at * 4, at * 4 + 1, at * 4 + 2, at * 4 + 3) if sketches else None,
             end_ns=at,
         )
         for at in range(count)
@@ -81,9 +87,18 @@ def _other_name(steps: Sequence[StepRow], at: int, chance: random.Random) -> str
 
 
 def edited(
-    steps: Sequence[StepRow], seed: int, *, changed: float, cascade: bool = False, deltas: float = 0
+    steps: Sequence[StepRow],
+    seed: int,
+    *,
+    changed: float,
+    cascade: bool = False,
+    deltas: float = 0,
+    similar: float = 0.1,
 ) -> list[tuple[int | None, StepRow]]:
-    """(true index in A, step of B): 1 % inserted, 1 % deleted, `changed` of signatures altered."""
+    """(true index in A, step of B): 1 % inserted, 1 % deleted, `changed` of signatures altered.
+
+    Each min-hash of a text agrees with the chance that the texts are `similar`.
+    """
     chance = random.Random(seed)
     result: list[tuple[int | None, StepRow]] = []
     for at, step in enumerate(steps):
@@ -92,12 +107,16 @@ def edited(
         if chance.random() < 0.01:
             other = _other_name(steps, at, chance)
             result.append(
-                (None, replace(step, name=other, signature=f"new{at}", delta=f"newd{at}"))
+                (None, replace(step, name=other, signature=f"new{at}", delta=f"n{at}", sketch=None))
             )
         altered = step
         if cascade or chance.random() < changed:
             altered = replace(altered, signature=f"x{at}", parts={"args": f"q{at}"})
         if chance.random() < deltas:
             altered = replace(altered, delta=f"xd{at}")
+        if step.sketch:
+            other_text = range(-1, -1 - 4 * len(steps), -1)
+            drawn = [h if chance.random() < similar else other_text[h] for h in step.sketch]
+            altered = replace(altered, sketch=tuple(drawn))
         result.append((at, altered))
     return [(truth, replace(step, key=f"r#{place}")) for place, (truth, step) in enumerate(result)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,25 @@ def test_pairs_of_one_scope_never_cross():
     pairs = [pair.b for pair in align(run("a", steps), run("b", other)).pairs]
 
     assert pairs == sorted(pairs)
+
+
+@given(st.lists(st.sampled_from("MTU"), max_size=30), st.randoms(use_true_random=False))
+def test_a_lost_stretch_is_moved_without_losing_pairs_or_crossing(
+    names: list[str], chance: random.Random
+):
+    kinds = {"M": "model", "T": "tool", "U": "tool"}
+    a = [
+        StepRow(seq=0, key=f"r#{at}", kind=kinds[name], name=name, signature=name)
+        for at, name in enumerate(names)
+    ]
+    b = [step for step in a if chance.random() > 0.2]
+
+    pairs = align(run("a", a), run("b", b)).pairs
+
+    in_order = [(pair.a, pair.b) for pair in pairs if pair.how != "moved"]
+    assert len(pairs) == len(b) and in_order == sorted(in_order)
+    assert [b for _, b in in_order] == sorted(b for _, b in in_order)
+    assert all(a[pair.a].signature == b[pair.b].signature for pair in pairs)
 
 
 def test_a_cascade_after_one_insert_keeps_all_later_steps_paired():

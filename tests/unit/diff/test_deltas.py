@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
+from forkpoint.content import (
+    MemoryBlocks,
+    Value,
+    decode,
+    digest_from_text,
+    digest_text,
+    encode,
+)
 from forkpoint.diff.deltas import step_delta
-from forkpoint.diff.messages import compare_messages
+from forkpoint.diff.messages import compare_messages, compare_trees
 from forkpoint.diff.pointers import changes
 from forkpoint.diff.retrieval import compare_documents, kendall_tau, rank_biased_overlap
 from forkpoint.diff.text import hunks, ratio
@@ -29,6 +38,77 @@ def test_one_changed_message_of_many_is_one_row_with_its_words():
         ("same", [11, 400]),
     ]
     assert rows[1]["words"] == [("=", "line "), ("-", "10"), ("+", "ten")]
+
+
+def conversation(count: int) -> list[Value]:
+    text = "so that it is a block of its own and no cell of the list, however short the number is. "
+    return [
+        message("user" if at % 2 == 0 else "tool", f"line {at}: {text * 3}") for at in range(count)
+    ]
+
+
+@pytest.mark.parametrize("place", [3, 200, 399])
+def test_prompt_delta(place: int):
+    """1 of 400 messages changed: one `changed`, and few of the 400 are read."""
+    blocks = MemoryBlocks()
+    talk = conversation(400)
+    other = list(talk)
+    other[place] = {**cast("dict[str, object]", talk[place]), "content": "something else"}
+    one, two = (digest_text(encode(each, blocks.put)) for each in (talk, other))
+    left = replace(call(Values(), "r#0", kind="model"), parts={"messages": one})
+
+    delta = step_delta(left, replace(left, parts={"messages": two}), {}.__getitem__, blocks.get)
+
+    rows = cast("dict[str, list[dict[str, object]]]", delta["prompt"])["messages"]
+    assert [row["op"] for row in rows if row["op"] != "same"] == ["changed"]
+    assert [(row["a"], row["b"]) for row in rows if row["op"] == "changed"] == [(place, place)]
+    assert sum(row["a"][1] - row["a"][0] for row in rows if row["op"] == "same") == 399  # type: ignore[index,operator]
+    assert blocks.loads <= 40 and len(blocks) > 400
+
+
+@given(st.lists(st.integers(0, 12), max_size=40), st.lists(st.integers(0, 12), max_size=40))
+def test_trees_and_values_give_rows_that_lead_from_one_to_the_other(a: list[int], b: list[int]):
+    left, right = ([message("user", f"line {at}") for at in side] for side in (a, b))
+    blocks = MemoryBlocks()
+    roots = encode(left, blocks.put), encode(right, blocks.put)
+
+    for rows in (compare_trees(*roots, blocks.get), compare_messages(left, right)):
+        assert sorted(places(rows, "a")) == list(range(len(a)))
+        assert sorted(places(rows, "b")) == list(range(len(b)))
+        for row in rows:
+            if row["op"] == "same":
+                (a0, a1), (b0, b1) = row["a"], row["b"]  # type: ignore[misc]
+                assert left[a0:a1] == right[b0:b1]
+            elif row["op"] == "moved":
+                assert left[row["a"]] == right[row["b"]] == row["message"]  # type: ignore[index]
+
+
+def places(rows: list[dict[str, object]], side: str) -> list[int]:
+    """Indexes of one side that the rows account for."""
+    found: list[int] = []
+    for row in rows:
+        place = row.get(side)
+        if isinstance(place, list):
+            found += range(*cast("list[int]", place))
+        elif isinstance(place, int):
+            found.append(place)
+    return found
+
+
+def test_a_prompt_that_is_a_text_on_one_side_is_compared_whole():
+    blocks = MemoryBlocks()
+    one, two = (digest_text(encode(each, blocks.put)) for each in ("be kind", conversation(2)))
+    left = replace(call(Values(), "r#0", kind="model"), parts={"system": one})
+
+    delta = step_delta(
+        left,
+        replace(left, parts={"system": two}),
+        lambda root: decode(digest_from_text(root), blocks.get),
+        blocks.get,
+    )
+
+    rows = cast("dict[str, list[dict[str, object]]]", delta["prompt"])["system"]
+    assert sorted(str(row["op"]) for row in rows) == ["added", "added", "removed"]
 
 
 def test_added_removed_and_moved_messages_are_told_apart():
@@ -98,15 +178,21 @@ def test_pointers_escape_slashes_and_tildes():
     assert changes({"a/b~c": 1}, {"a/b~c": 2})[0]["pointer"] == "/a~1b~0c"
 
 
-def test_retrieval_names_what_came_went_and_moved():
+def test_retrieval_delta():
+    """10 documents: the last went, a new one came last, the first two changed places."""
     a = [{"id": str(at), "text": "t"} for at in range(10)]
     b = [a[1], a[0], *a[2:9], {"id": "new", "text": "t"}]
 
     found = compare_documents(a, b)
 
-    assert (found["added"], found["removed"]) == (["new"], ["9"])
+    assert (found["added"], found["removed"], found["rewritten"]) == (["new"], ["9"], [])
     assert found["moved"] == [{"id": "0", "a": 0, "b": 1}, {"id": "1", "a": 1, "b": 0}]
+    # of 9 common documents, 36 pairs, one pair stands the other way: (35 - 1) / 36
     assert found["tau"] == pytest.approx(34 / 36, abs=1e-6)
+    # agreement 0 at depth 1, 1 at depths 2 to 9, 9/10 at depth 10, weighted by 0.9^(d-1)
+    agreed = sum(0.9 ** (depth - 1) for depth in range(2, 10)) + 0.9**9 * 0.9
+    assert found["rbo"] == pytest.approx((1 - 0.9) / (1 - 0.9**10) * agreed, abs=1e-6)
+    assert found["rbo"] == pytest.approx(0.840518, abs=1e-6)
 
 
 def test_rank_biased_overlap_is_one_for_equal_and_nought_for_disjoint_lists():

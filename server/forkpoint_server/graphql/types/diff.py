@@ -283,7 +283,7 @@ class DiffProgress:
 
 @strawberry.type(description="Where a comparison stands that takes longer than a reader waits.")
 class DiffRequest:
-    """`report` is there when `state` is ready."""
+    """`report` is whole when `state` is ready."""
 
     state: str = strawberry.field(description="ready, none, queued, running, done or failed")
     phase: str | None = strawberry.field(
@@ -291,13 +291,15 @@ class DiffRequest:
     )
     error: str | None = strawberry.field(default=None, description="Why it failed; else null")
     report: DiffReport | None = strawberry.field(
-        default=None, description="The comparison; null until it is ready"
+        default=None,
+        description="The comparison; null until there is one. Before `state` is ready it is a "
+        "draft from digests alone: its `missing` names the explanations.",
     )
 
     @classmethod
-    def of(cls, asked: Asked) -> DiffRequest:
-        """Of a job."""
-        return cls(state=asked.state, phase=asked.phase, error=asked.error)
+    def of(cls, asked: Asked, draft: DiffReport | None) -> DiffRequest:
+        """Of a job, and what it has found so far."""
+        return cls(state=asked.state, phase=asked.phase, error=asked.error, report=draft)
 
 
 def _wanted(comparison: Comparison, only: Sequence[str] | None) -> Sequence[int]:
