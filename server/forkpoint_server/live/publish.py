@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -26,6 +26,10 @@ class Publisher(Protocol):
         """Wake whoever follows the run; `first` and `last` are the range that was committed."""
         ...
 
+    async def published_all(self, ranges: Mapping[str, tuple[int, int]]) -> None:
+        """As `published`, of several runs at once."""
+        ...
+
     async def rang(self, *topics: str) -> None:
         """Wake whoever follows some topics."""
         ...
@@ -36,6 +40,9 @@ class Silent:
     """Tells nobody: for a service without Redis. Subscriptions poll."""
 
     async def published(self, run_id: str, first: int, last: int) -> None:
+        """Do nothing."""
+
+    async def published_all(self, ranges: Mapping[str, tuple[int, int]]) -> None:
         """Do nothing."""
 
     async def rang(self, *topics: str) -> None:
@@ -53,6 +60,10 @@ class Remembered:
         """Append the message."""
         self.messages.append((run_id, first, last))
 
+    async def published_all(self, ranges: Mapping[str, tuple[int, int]]) -> None:
+        """Append the messages."""
+        self.messages.extend((run_id, *ends) for run_id, ends in ranges.items())
+
     async def rang(self, *topics: str) -> None:
         """Append the topics."""
         self.rung.extend(topics)
@@ -67,26 +78,31 @@ class RedisPublisher:
 
     async def published(self, run_id: str, first: int, last: int) -> None:
         """Send both messages; a Redis that is away is logged and left to polling."""
-        await self._send(
-            {run_topic(run_id): f"{first}:{last}", project_topic(self.project_id): run_id}
-        )
+        await self.published_all({run_id: (first, last)})
+
+    async def published_all(self, ranges: Mapping[str, tuple[int, int]]) -> None:
+        """As `published`, in one round trip for all."""
+        if ranges:
+            runs = [(run_topic(run), f"{first}:{last}") for run, (first, last) in ranges.items()]
+            await self._send([*runs, *((project_topic(self.project_id), run) for run in ranges)])
 
     async def rang(self, *topics: str) -> None:
         """Send an empty message to each topic."""
-        await self._send(dict.fromkeys(topics, ""))
+        await self._send([(topic, "") for topic in topics])
 
-    async def _send(self, messages: Mapping[str, str]) -> None:
+    async def _send(self, messages: Sequence[tuple[str, str]]) -> None:
         try:
             async with (
                 asyncio.timeout(_PATIENCE_S),
                 # the stubs of redis-py leave the arguments of publish open
                 cast("Any", self.client).pipeline(transaction=False) as pipe,
             ):
-                for topic, body in messages.items():
+                for topic, body in messages:
                     pipe.publish(topic, body)
                 await pipe.execute()
         except (RedisError, OSError) as error:
-            log.warning("wake_up_lost", topics=list(messages), error=type(error).__name__)
+            topics = [topic for topic, _ in messages]
+            log.warning("wake_up_lost", topics=topics, error=type(error).__name__)
 
 
 def publisher_for(client: redis.asyncio.Redis | None, project_id: int) -> Publisher:

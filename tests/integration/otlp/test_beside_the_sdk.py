@@ -15,7 +15,7 @@ LIST = "query { runs(first: 200) { nodes { id } } runStats(groupBy: NAME) { grou
 MIRROR = "query($id: ID!) { run(id: $id) { otel mirror { id stepCount } } }"
 
 
-async def test_a_trace_of_a_recorded_run_is_its_mirror_and_counts_nowhere(intake: Intake):
+async def test_mirror_run_of_a_recorded_one_counts_nowhere(intake: Intake):
     recording = Recording(name="told twice")
     await recording.send(intake.service)
     trace = agent_trace(steps=2)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
+from typing import Any
 
 import orjson
 import pytest
@@ -18,7 +19,7 @@ _NO_ID = Trace(trace_id=b"0123456789abcdef")
 _NO_ID = _NO_ID.body(_NO_ID.span(span_id=b"short"))
 
 
-def _json(trace: Trace) -> dict[str, object]:
+def _json(trace: Trace) -> dict[str, Any]:
     return {
         "resourceSpans": [
             {
@@ -54,7 +55,9 @@ def _json(trace: Trace) -> dict[str, object]:
     "content_type",
     ["application/x-protobuf; charset=utf-8", "Application/X-Protobuf", "application/x-protobuf"],
 )
-async def test_parameters_and_case_of_the_type_do_not_matter(intake: Intake, content_type: str):
+async def test_charset_parameter_and_case_of_the_type_do_not_matter(
+    intake: Intake, content_type: str
+):
     answer = await intake.service.client.post(
         "/v1/traces", content=agent_trace().body(), headers={"content-type": content_type}
     )
@@ -63,7 +66,7 @@ async def test_parameters_and_case_of_the_type_do_not_matter(intake: Intake, con
     assert answer.headers["content-type"] == "application/x-protobuf"
 
 
-async def test_json_and_protobuf_of_a_trace_are_one_run(intake: Intake):
+async def test_json_equals_protobuf_of_a_trace(intake: Intake):
     trace = agent_trace(steps=1)
 
     answer = await intake.service.client.post(
@@ -137,7 +140,7 @@ async def test_a_refusal_says_which_rule_in_the_format_of_the_request(
         assert said in Status.FromString(answer.content).message
 
 
-async def test_bad_spans_are_rejected_alone_and_counted(intake: Intake):
+async def test_partial_success_counts_spans_that_are_rejected_alone(intake: Intake):
     trace = agent_trace(steps=1)
     trace.span(span_id=b"\0" * 8)
     trace.span(span_id=b"five!")
@@ -147,6 +150,46 @@ async def test_bad_spans_are_rejected_alone_and_counted(intake: Intake):
     partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
     assert (answer.status_code, partial.rejected_spans) == (200, 2)
     assert "2 with an id that is not 16 and 8 bytes" in partial.error_message
+
+
+async def test_hex_ids_of_json_may_be_upper_case_and_bad_ones_cost_their_span_alone(intake: Intake):
+    trace = agent_trace(steps=1)
+    body = _json(trace)
+    spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    spans[0]["traceId"] = spans[0]["traceId"].upper()
+    spans.append({**spans[1], "spanId": "c3BhbiBpZA=="})  # base64, as of protobuf's own JSON
+
+    answer = await intake.service.client.post(
+        "/v1/traces", content=orjson.dumps(body), headers=JSON
+    )
+
+    assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
+    assert intake.run(trace)["step_count"] == 2
+
+
+async def test_int64_string_and_number_are_the_same_time(intake: Intake):
+    trace = agent_trace(steps=1)
+    body = _json(trace)
+    for span in body["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        span["startTimeUnixNano"] = int(span["startTimeUnixNano"])
+        span["endTimeUnixNano"] = str(span["endTimeUnixNano"])
+
+    await intake.service.client.post("/v1/traces", content=orjson.dumps(body), headers=JSON)
+
+    assert [(step["start_ns"], step["end_ns"]) for step in intake.steps(trace)] == [
+        (span.start_time_unix_nano, span.end_time_unix_nano) for span in trace.spans
+    ]
+
+
+async def test_all_spans_bad_is_400_that_names_the_rule(intake: Intake):
+    trace = Trace()
+    for size in (0, 7, 9):
+        trace.span(span_id=b"x" * size or b"\0" * 8)
+
+    answer = await intake.service.client.post("/v1/traces", content=trace.body(), headers=PROTOBUF)
+
+    said = Status.FromString(answer.content).message
+    assert (answer.status_code, "3 with an id that is not 16 and 8 bytes" in said) == (400, True)
 
 
 async def test_logs_sent_to_traces_are_told_where_to_go(intake: Intake):
@@ -172,7 +215,7 @@ async def test_an_empty_request_is_a_success(intake: Intake):
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-async def test_a_trace_sent_16_times_at_once_is_stored_once(intake: Intake):
+async def test_16_equal_batches_at_once_are_stored_once(intake: Intake):
     trace = agent_trace(steps=5)
 
     await asyncio.gather(*(intake.send(trace) for _ in range(16)))
@@ -183,7 +226,7 @@ async def test_a_trace_sent_16_times_at_once_is_stored_once(intake: Intake):
     assert stored == [{"count": 12}]
 
 
-async def test_a_repetition_with_other_times_changes_nothing(intake: Intake):
+async def test_same_id_other_body_changes_nothing(intake: Intake):
     trace = Trace()
     span = trace.span("first")
     await intake.send(trace)

@@ -48,7 +48,7 @@ async def _post(intake: Intake, body: bytes, **headers: str) -> tuple[int, str, 
     return answer.status_code, said, answer.headers.get("retry-after", "")
 
 
-async def test_a_body_over_its_limit_names_the_setting_packed_and_unpacked(small: Intake):
+async def test_413_names_limit_packed_and_unpacked(small: Intake):
     bomb = zstandard.compress(bytes(12_000_001))
 
     plain = await _post(small, bytes(12_000_001))
@@ -59,7 +59,7 @@ async def test_a_body_over_its_limit_names_the_setting_packed_and_unpacked(small
     assert "`otlp.body` is 12000000" in packed[1]
 
 
-async def test_a_frame_that_lies_about_its_size_is_refused(small: Intake):
+async def test_zstd_lying_size_is_refused(small: Intake):
     body = agent_trace(steps=9).body()
     frame = bytearray(zstandard.compress(body))
     assert frame[4] & 0xE0 == 0x60  # single segment, two bytes of size (RFC 8878, 3.1.1.1)
@@ -70,7 +70,7 @@ async def test_a_frame_that_lies_about_its_size_is_refused(small: Intake):
     assert (status, said) == (400, "the zstd body is damaged")
 
 
-async def test_an_honest_body_may_shrink_300_times(small: Intake):
+async def test_honest_ratio_300_is_taken(small: Intake):
     trace = Trace()
     said = "the whole conversation so far, sent again with each of its calls. " * 4_000
     for _ in range(40):
@@ -84,7 +84,7 @@ async def test_an_honest_body_may_shrink_300_times(small: Intake):
     assert (status, message) == (200, "")
 
 
-async def test_too_many_bytes_at_once_are_told_to_come_back_in_2_seconds(small: Intake):
+async def test_503_short_retry_after_for_too_many_bytes_at_once(small: Intake):
     trace = Trace()
     trace.span("large", attributes={"input.value": "x" * 9_000_000})
     body, free = trace.body(), asyncio.Event()
@@ -146,7 +146,7 @@ async def test_workers_that_are_too_far_behind_stop_the_door_until_they_have_cau
     assert statuses == [200, 503, 200]
 
 
-async def test_no_worker_yet_is_busy_and_the_stock_exporter_delivers_later(
+async def test_stock_exporter_survives_503_of_a_service_without_worker(
     fresh_database: Database, tmp_path_factory: pytest.TempPathFactory
 ):
     settings = settings_for(fresh_database, tmp_path_factory.mktemp("late"))

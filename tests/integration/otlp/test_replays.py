@@ -21,7 +21,7 @@ async def test_a_derived_run_is_verified_without_its_code(intake: Intake):
     assert done["report"]["exit"] == 0
 
 
-async def test_code_is_not_replayed_exactly_against_derived_keys(intake: Intake):
+async def test_host_replay_refused_with_reason(intake: Intake):
     trace = agent_trace(steps=1)
     await intake.send(trace)
     await intake.finish()

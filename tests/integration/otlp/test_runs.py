@@ -67,7 +67,7 @@ async def test_before_the_worker_nothing_of_the_content_can_be_read(intake: Inta
     assert b"question".hex() not in sealed[0]["sealed"]
 
 
-async def test_shuffled_and_split_batches_give_equal_runs(intake: Intake):
+async def test_shuffled_batches_give_equal_runs(intake: Intake):
     trace = agent_trace(steps=6)
     await intake.send(trace)
     await intake.finish()
@@ -87,7 +87,7 @@ async def test_shuffled_and_split_batches_give_equal_runs(intake: Intake):
     assert shape(intake.steps(trace)) == whole
 
 
-async def test_a_late_span_opens_a_finished_run_again_under_a_new_revision(intake: Intake):
+async def test_late_span_after_finish_opens_the_run_under_a_new_revision(intake: Intake):
     trace = agent_trace(steps=1)
     await intake.send(trace)
     await intake.finish()
@@ -104,7 +104,7 @@ async def test_a_late_span_opens_a_finished_run_again_under_a_new_revision(intak
     assert [step["name"] for step in intake.steps(trace)] == ["agent", "search", "ChatCompletion"]
 
 
-async def test_a_run_without_root_waits_longer_and_is_then_incomplete(intake: Intake):
+async def test_no_root_waits_longer_and_is_then_incomplete(intake: Intake):
     trace = Trace()
     trace.span("lost child", parent=b"12345678", attributes=TOOL)
 
@@ -120,7 +120,7 @@ async def test_a_run_without_root_waits_longer_and_is_then_incomplete(intake: In
     assert run["capabilities"]["reasons"]["orphan"] == 1
 
 
-async def test_a_cycle_of_parents_is_cut_at_its_earliest_start(intake: Intake):
+async def test_parent_cycle_is_cut_at_its_earliest_start(intake: Intake):
     trace = Trace()
     first = trace.span("first", parent=b"22222222", span_id=b"11111111")
     trace.span("second", parent=first, span_id=b"22222222")
@@ -146,7 +146,7 @@ async def test_equal_span_ids_in_two_traces_never_meet(intake: Intake):
     assert [step["name"] for step in intake.steps(two)] == ["two"]
 
 
-async def test_a_span_sent_open_and_then_closed_is_one_step(intake: Intake):
+async def test_open_then_closed_is_one_step(intake: Intake):
     trace = Trace()
     span = trace.span("slow", lasts=None, attributes=TOOL)
     await intake.send(trace)
@@ -163,7 +163,7 @@ async def test_a_span_sent_open_and_then_closed_is_one_step(intake: Intake):
     assert (await intake.values(trace))["r#0"]["output"] == "found"
 
 
-async def test_a_pending_span_opens_the_step_of_its_parent(intake: Intake):
+async def test_pending_span_opens_the_step_of_its_parent(intake: Intake):
     trace = Trace()
     real = trace.span("work", lasts=20, attributes=TOOL)
     pending = trace.span(
@@ -186,7 +186,7 @@ async def test_a_pending_span_opens_the_step_of_its_parent(intake: Intake):
     assert [(step["name"], step["status"]) for step in intake.steps(trace)] == [("search", "ok")]
 
 
-async def test_nanoseconds_survive_and_impossible_clocks_are_flagged(intake: Intake):
+async def test_nanoseconds_survive_and_clock_suspect_is_flagged(intake: Intake):
     trace = Trace()
     trace.span("exact")
     backwards = trace.span("backwards", at=50)
@@ -206,7 +206,7 @@ async def test_nanoseconds_survive_and_impossible_clocks_are_flagged(intake: Int
     assert steps["backwards"]["end_ns"] == steps["backwards"]["start_ns"]
 
 
-async def test_a_trace_without_an_agent_is_listed_only_if_asked_for(intake: Intake):
+async def test_plain_trace_is_listed_only_if_asked_for(intake: Intake):
     trace = Trace()
     trace.span("GET /", attributes={"http.request.method": "GET", "url.path": "/"})
     await intake.send(trace)
@@ -222,7 +222,7 @@ async def test_a_trace_without_an_agent_is_listed_only_if_asked_for(intake: Inta
     assert intake.steps(trace)[0]["subtype"] == "http"
 
 
-async def test_a_log_record_before_its_span_brings_the_content(intake: Intake):
+async def test_log_before_span_brings_the_content(intake: Intake):
     trace = Trace()
     span = trace.span(
         "chat", attributes={"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
@@ -295,7 +295,7 @@ async def test_a_recording_of_a_derived_run_has_its_events_in_order(intake: Inta
     assert run["replayLimits"] == {"reasons": {"identity_derived": 1}, "hints": {}}
 
 
-async def test_content_that_was_never_sent_is_a_reason_with_a_hint(intake: Intake):
+async def test_content_off_gives_reasons_with_a_hint(intake: Intake):
     trace = Trace()
     trace.span("chat", attributes={"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"})
 

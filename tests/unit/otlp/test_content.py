@@ -47,7 +47,7 @@ def value(read: RunContent, role: str, *, step: int = 0) -> Any:
     return decode(digest_from_text(ref.root), blocks.get)
 
 
-def test_a_placeholder_of_the_sender_withholds_the_payload():
+def test_redacted_placeholder_withholds_the_payload():
     read = content({**LLM, "llm.input_messages.0.message.content": "__REDACTED__"})
 
     found = {each.role: (each.state, each.reason) for each in read.steps[0].artifacts}

@@ -59,7 +59,7 @@ def test_each_source_says_what_kind_a_span_is(
     assert kind_of(attributes)[:2] == (kind, subtype)
 
 
-def test_our_own_word_beats_openinference_which_beats_an_operation():
+def test_own_beats_openinference_beats_genai():
     every = {"forkpoint.kind": "safety", **LLM, "gen_ai.operation.name": "execute_tool"}
 
     assert kind_of(every)[0] is Kind.SAFETY
@@ -69,7 +69,7 @@ def test_our_own_word_beats_openinference_which_beats_an_operation():
     assert kind_of(every)[0] is Kind.TOOL
 
 
-def test_precedence_is_decided_field_by_field():
+def test_precedence_is_per_field():
     span = mapped(
         {
             **LLM,
@@ -110,7 +110,7 @@ SAME_QUESTION: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("attributes", SAME_QUESTION, ids=lambda each: str(list(each)[-1]))
-def test_old_new_and_vendor_names_of_one_question_agree(attributes: dict[str, Any]):
+def test_old_and_new_names_agree_and_those_of_vendors(attributes: dict[str, Any]):
     span = mapped(attributes)
 
     assert span.parts["messages"] == HI
@@ -160,7 +160,7 @@ def test_answers_of_every_form_are_parts_of_a_message(attributes: dict[str, Any]
     assert answer[0]["parts"] == output
 
 
-def test_one_malformed_message_keeps_the_rest():
+def test_malformed_message_keeps_the_rest():
     messages = [17, {"role": "user", "parts": [{"type": "text", "content": "hi"}, {"odd": 1}]}]
 
     read: Any = mapped({**CHAT, "gen_ai.input.messages": messages}).parts["messages"]
@@ -169,7 +169,7 @@ def test_one_malformed_message_keeps_the_rest():
     assert read[1]["parts"] == [HI[0]["parts"][0], {"type": "other", "value": {"odd": 1}}]
 
 
-def test_ten_comes_after_two_and_holes_close():
+def test_index_ten_after_two_and_holes_close():
     prompts = {f"llm.input_messages.{n}.message.content": str(n) for n in (10, 2, 0)}
 
     read: Any = mapped({**LLM, **prompts}).parts["messages"]
@@ -177,7 +177,7 @@ def test_ten_comes_after_two_and_holes_close():
     assert [message["parts"][0]["text"] for message in read] == ["0", "2", "10"]
 
 
-def test_a_huge_index_allocates_nothing_and_stays_verbatim():
+def test_index_bomb_allocates_nothing_and_stays_verbatim():
     bomb = {"llm.input_messages.999999999.message.content": "x"}
 
     span = mapped({**LLM, **bomb, "llm.input_messages.99999.message.content": "hi"})
@@ -233,7 +233,7 @@ def test_parameters_of_all_names_are_one_part_without_what_changes_no_answer():
     assert span.parts["params"] == {"temperature": 0, "max_tokens": 5}
 
 
-def test_a_decision_is_a_model_with_its_answers():
+def test_decision_is_a_model_with_its_answers():
     span = mapped(
         {
             "openinference.span.kind": "DECISION",

@@ -8,20 +8,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from asyncpg.pgproto.pgproto import UUID  # pyright: ignore[reportMissingTypeStubs]
 from forkpoint.events.kinds import Kind
 
 from forkpoint_server.ingestion.flags import StepFlag
 from forkpoint_server.ingestion.otlp.decode import Group
-from forkpoint_server.ingestion.otlp.identity import SPAN_BYTES, TRACE_BYTES, run_id_of
-from forkpoint_server.ingestion.otlp.identity import step_id_bytes as step_id
+from forkpoint_server.ingestion.otlp.identity import (
+    SPAN_BYTES,
+    TRACE_BYTES,
+    run_id_of,
+    step_id_bytes,
+)
 from forkpoint_server.ingestion.otlp.mapping.first_look import is_pending, seems
 from forkpoint_server.ingestion.otlp.names import masked_name
+from forkpoint_server.ingestion.otlp.oddities import may_be_odd, oddity
 from forkpoint_server.ingestion.otlp.pending import opened_parent
-from forkpoint_server.ingestion.otlp.wire import joined
+from forkpoint_server.ingestion.otlp.wire import Frame, field_of, joined
 from forkpoint_server.settings import OtlpLimits
 
+UNREADABLE = "that cannot be parsed, or are nested too deep"
+_SPAN_ID_TAG = 0x12
 _KIND_INDEX = {kind: index for index, kind in enumerate(Kind)}
 _CUSTOM = _KIND_INDEX[Kind.CUSTOM]
 _NO_PARENT = (b"", b"\0" * SPAN_BYTES)
@@ -57,17 +65,26 @@ class TraceRows:
     run: bytes
     trace_id: bytes
     spans: dict[bytes, SpanRow] = field(default_factory=dict[bytes, SpanRow])
-    parts: list[tuple[bytes, bytes, list[bytes]]] = field(
-        default_factory=list[tuple[bytes, bytes, list[bytes]]]
+    parts: list[tuple[bytes, bytes, list[memoryview]]] = field(
+        default_factory=list[tuple[bytes, bytes, list[memoryview]]]
     )
     """(resource, scope, encoded spans)"""
+    ids: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    """Step ids by span id, as far as they were needed."""
     recognised: bool = False
     """Whether a span says that it is part of an agent."""
     repeated: int = 0
 
     def body(self) -> bytes:
         """The spans of this trace as an export request of their own."""
-        return b"".join(joined(*part) for part in self.parts)
+        return b"".join(piece for part in self.parts for piece in joined(*part))
+
+    def step(self, span_id: bytes) -> bytes:
+        """The step of a span: a parent is asked for once for each of its children."""
+        found = self.ids.get(span_id)
+        if found is None:
+            found = self.ids[span_id] = step_id_bytes(self.run, span_id)
+        return found
 
     @property
     def uuid(self) -> UUID:
@@ -116,25 +133,32 @@ def assemble(
     traces: dict[bytes, TraceRows] = {}
     refused = Refused()
     count = 0
+    odd = bool(groups) and may_be_odd(groups[0].body)
     for group in groups:
-        by_trace: dict[bytes, list[bytes]] = {}
-        for raw, span in zip(group.items, group.parsed, strict=True):
+        body, view = group.body, memoryview(group.body)
+        by_trace: dict[bytes, list[memoryview]] = {}
+        for frame, span in zip(group.items, group.parsed, strict=True):
             count += 1
-            mistake = _mistake(span, raw, limits)
+            mistake = _mistake(span, frame, limits) or (oddity(span) if odd else None)
             if mistake is not None:
-                refused.add(mistake, span.span_id.hex()[:32] or "a span without id")
+                refused.add(mistake, _named(span, body[slice(*frame)]))
                 continue
             trace_id = span.trace_id
             trace = traces.get(trace_id)
             if trace is None:
                 trace = traces[trace_id] = _trace(project_id, trace_id)
-            _take(trace, span, raw, now_ns)
+            _take(trace, _row(trace, span, body, frame, now_ns))
             mine = by_trace.get(trace_id)
             if mine is None:
                 mine = by_trace[trace_id] = []
                 trace.parts.append((group.resource, group.scope, mine))
-            mine.append(raw)
+            mine.append(view[slice(*frame)])
     return Assembled(list(traces.values()), refused, count)
+
+
+def _named(span: Any, raw: bytes) -> str:
+    span_id = field_of(raw, _SPAN_ID_TAG) if span is None else span.span_id
+    return span_id.hex()[:32] or "a span without id"
 
 
 def _trace(project_id: int, trace_id: bytes) -> TraceRows:
@@ -142,8 +166,7 @@ def _trace(project_id: int, trace_id: bytes) -> TraceRows:
     return TraceRows(run_id, bytes.fromhex(run_id.replace("-", "")), trace_id)
 
 
-def _take(trace: TraceRows, span: object, raw: bytes, now_ns: int) -> None:
-    row = _row(trace, span, raw, now_ns)
+def _take(trace: TraceRows, row: SpanRow) -> None:
     known = trace.spans.get(row.step)
     if known is None or (known.end_ns == 0 and row.end_ns):
         trace.spans[row.step] = row
@@ -151,21 +174,23 @@ def _take(trace: TraceRows, span: object, raw: bytes, now_ns: int) -> None:
         trace.repeated += 1
 
 
-def _row(trace: TraceRows, span: object, raw: bytes, now_ns: int) -> SpanRow:
+def _row(trace: TraceRows, span: object, body: bytes, frame: Frame, now_ns: int) -> SpanRow:
     # protobuf messages have no types to speak of
     each: _Span = span  # type: ignore[assignment]
-    kind = seems(raw)
+    kind = seems(body, *frame)
     if kind is not None:
         trace.recognised = True
     start, end = min(each.start_time_unix_nano, _INT64), min(each.end_time_unix_nano, _INT64)
     span_id, parent_id = each.span_id, each.parent_span_id
-    if start == end and is_pending(raw) and (opened := opened_parent(raw)) is not None:
-        span_id, parent_id, end = parent_id, opened, 0
+    if start == end and is_pending(body, *frame):
+        opened = opened_parent(body[slice(*frame)])
+        if opened is not None:
+            span_id, parent_id, end = parent_id, opened, 0
     failed = each.status.code == _ERROR_STATUS
     suspect = _is_suspect(start, end, now_ns)
     return SpanRow(
-        step_id(trace.run, span_id),
-        None if parent_id in _NO_PARENT else step_id(trace.run, parent_id),
+        step_id_bytes(trace.run, span_id),
+        None if parent_id in _NO_PARENT else trace.step(parent_id),
         _CUSTOM if kind is None else _KIND_INDEX[kind],
         masked_name(each.name),
         start,
@@ -180,13 +205,18 @@ def _is_suspect(start: int, end: int, now_ns: int) -> bool:
     return start < _YEAR_2000_NS or max(start, end) > now_ns + _HOUR_NS or 0 < end < start
 
 
-def _mistake(span: object, raw: bytes, limits: OtlpLimits) -> str | None:
+def _mistake(span: object, frame: Frame, limits: OtlpLimits) -> str | None:
     """Why a span is refused alone; None if it is not."""
+    if span is None:
+        return UNREADABLE
     each: _Span = span  # type: ignore[assignment]
     if not (_is_id(each.trace_id, TRACE_BYTES) and _is_id(each.span_id, SPAN_BYTES)):
         return "with an id that is not 16 and 8 bytes, or zero"
-    if len(raw) > limits.span:
+    size = frame[1] - frame[0]
+    if size > limits.span:
         return f"over {limits.span} bytes (setting `otlp.span`)"
+    if size <= 2 * min(limits.attributes, limits.inner):  # two bytes are the least each takes
+        return None
     if len(each.attributes) > limits.attributes:
         return f"with over {limits.attributes} attributes (setting `otlp.attributes`)"
     if len(each.events) > limits.inner or len(each.links) > limits.inner:

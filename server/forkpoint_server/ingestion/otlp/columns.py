@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import sha256
 
 import orjson
 from asyncpg.pgproto.pgproto import UUID  # pyright: ignore[reportMissingTypeStubs]
@@ -62,8 +61,8 @@ class RunChange:
 class Columns:
     """Column lists, ready for `unnest`; `runs` says what changed by run id."""
 
-    event: tuple[list[object], ...] = field(default_factory=lambda: tuple([] for _ in range(7)))
-    """run, seq, event id, type, step, time, body"""
+    event: tuple[list[object], ...] = field(default_factory=lambda: tuple([] for _ in range(6)))
+    """run, seq, type, step, time, body"""
     step: tuple[list[object], ...] = field(default_factory=lambda: tuple([] for _ in range(11)))
     """run, step, seq, end seq, parent, kind, name, status, start, end, flags"""
     end: tuple[list[object], ...] = field(default_factory=lambda: tuple([] for _ in range(6)))
@@ -145,10 +144,9 @@ def _start_body(run: bytes, step: UUID, row: SpanRow, seq: int) -> bytes:
 def _event(
     columns: Columns, run: UUID, seq: int, kind: str, step: UUID, at_ns: int, body: bytes
 ) -> None:
-    runs, seqs, ids, types, steps, times, bodies = columns.event
+    runs, seqs, types, steps, times, bodies = columns.event
     runs.append(run)
     seqs.append(seq)
-    ids.append(sha256(step.bytes + kind.encode()).digest())
     types.append(kind)
     steps.append(step)
     times.append(at_ns)

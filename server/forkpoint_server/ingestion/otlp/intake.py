@@ -17,7 +17,7 @@ from forkpoint_server.db.engine import Database, Driver, driver
 from forkpoint_server.errors import BadRequest, LimitExceeded
 from forkpoint_server.ingestion.otlp.assemble import Assembled, TraceRows, assemble
 from forkpoint_server.ingestion.otlp.columns import Columns, add_trace
-from forkpoint_server.ingestion.otlp.decode import Form, Group, Signal, read_groups
+from forkpoint_server.ingestion.otlp.decode import Form, Group, Signal, advice, read_groups
 from forkpoint_server.ingestion.otlp.failures import Busy
 from forkpoint_server.ingestion.otlp.records import assemble_records
 from forkpoint_server.ingestion.otlp.store import (
@@ -96,15 +96,16 @@ class OtlpIntake:
         refused = sealed.assembled.refused
         if not sealed.assembled.traces:
             if refused.count:
-                raise BadRequest(f"nothing was taken; {refused.message()}", field="body")
+                text = f"nothing was taken; {refused.message()}; a body"
+                raise BadRequest(advice(text, signal), field="body")
             return Taken(rejected=0, message="")
         columns, job = await self._store(principal.project_id, sealed, signal, now_ns)
-        await asyncio.gather(
-            *(
-                live.published(run_id, change.first, change.head)
+        await live.published_all(
+            {
+                run_id: (change.first, change.head)
                 for run_id, change in columns.runs.items()
                 if change.head >= change.first
-            )
+            }
         )
         changes = columns.runs.values()
         conflicts = sum(change.conflicts for change in changes)

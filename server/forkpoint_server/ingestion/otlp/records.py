@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from forkpoint_server.ingestion.otlp.assemble import Assembled, Refused, TraceRows
+from forkpoint_server.ingestion.otlp.assemble import UNREADABLE, Assembled, Refused, TraceRows
 from forkpoint_server.ingestion.otlp.decode import Group
 from forkpoint_server.ingestion.otlp.identity import SPAN_BYTES, TRACE_BYTES, run_id_of
+from forkpoint_server.ingestion.otlp.oddities import may_be_odd, oddity
 
 EVENT_NAMES = frozenset(
     (
@@ -42,16 +43,19 @@ def assemble_records(groups: Sequence[Group], *, project_id: int) -> Assembled:
     traces: dict[bytes, TraceRows] = {}
     refused = Refused()
     count = 0
+    odd = bool(groups) and may_be_odd(groups[0].body)
     for group in groups:
-        by_trace: dict[bytes, list[bytes]] = {}
-        for raw, record in zip(group.items, group.parsed, strict=True):
-            if event_name(record) not in EVENT_NAMES:
+        view = memoryview(group.body)
+        by_trace: dict[bytes, list[memoryview]] = {}
+        for frame, record in zip(group.items, group.parsed, strict=True):
+            if record is not None and event_name(record) not in EVENT_NAMES:
                 continue
             count += 1
-            trace_id = record.trace_id
-            if len(trace_id) != TRACE_BYTES or len(record.span_id) != SPAN_BYTES:
-                refused.add("without trace and span id", event_name(record))
+            mistake = UNREADABLE if record is None else _mistake(record, odd=odd)
+            if mistake is not None:
+                refused.add(mistake, "a log record" if record is None else event_name(record))
                 continue
+            trace_id: bytes = cast("Any", record).trace_id
             if trace_id not in traces:
                 run_id = run_id_of(project_id, trace_id)
                 raw_id = bytes.fromhex(run_id.replace("-", ""))
@@ -61,5 +65,12 @@ def assemble_records(groups: Sequence[Group], *, project_id: int) -> Assembled:
             if trace_id not in by_trace:
                 by_trace[trace_id] = []
                 trace.parts.append((group.resource, group.scope, by_trace[trace_id]))
-            by_trace[trace_id].append(raw)
+            by_trace[trace_id].append(view[slice(*frame)])
     return Assembled(list(traces.values()), refused, count)
+
+
+def _mistake(record: Any, *, odd: bool) -> str | None:
+    """Why a record is refused alone; None if it is not."""
+    if len(record.trace_id) != TRACE_BYTES or len(record.span_id) != SPAN_BYTES:
+        return "without trace and span id"
+    return oddity(record) if odd else None

@@ -231,9 +231,10 @@ def _start(trace: TraceRows, sdk: str | None, now_ns: int) -> RunStart:
 _INSERT_EVENTS = """
 insert into event (run_id, seq, event_id, event_type, writer, sequence_no, step_id, time_ns,
   digest, body, project_id)
-select run_id, seq, event_id, event_type, 0, seq, step_id, time_ns, sha256(body), body, $8::int
-from unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::text[], $5::uuid[], $6::bigint[],
-  $7::bytea[]) as new (run_id, seq, event_id, event_type, step_id, time_ns, body)
+select run_id, seq, sha256(uuid_send(step_id) || event_type::bytea), event_type, 0, seq, step_id,
+  time_ns, sha256(body), body, $7::int
+from unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::bigint[], $6::bytea[])
+  as new (run_id, seq, event_type, step_id, time_ns, body)
 """
 _INSERT_STEPS = """
 insert into step (run_id, step_id, seq, end_seq, parent_id, kind, name, status, start_ns, end_ns,

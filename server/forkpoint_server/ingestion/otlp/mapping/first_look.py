@@ -31,18 +31,18 @@ _KEYS = [(_framed(key), words) for key, words in _WORDS.items()]
 _PENDING = _framed("logfire.span_type")
 
 
-def seems(raw: bytes) -> Kind | None:
-    """The kind that an encoded span names; None if it names none that is known."""
+def seems(body: bytes, begin: int, end: int) -> Kind | None:
+    """The kind that the span encoded there names; None if it names none that is known."""
     for key, words in _KEYS:
-        at = raw.find(key)
+        at = body.find(key, begin, end)
         if at >= 0:
             # value message: length, tag 0x0a of string_value, length, text
-            begin = at + len(key) + 3
-            text = raw[begin : begin + raw[begin - 1]] if begin <= len(raw) else b""
+            first = at + len(key) + 3
+            text = body[first : min(first + body[first - 1], end)] if first <= end else b""
             return words.get(text.decode("ascii", "replace").lower())
     return None
 
 
-def is_pending(raw: bytes) -> bool:
+def is_pending(body: bytes, begin: int, end: int) -> bool:
     """Whether it may be a placeholder that says that another span has begun (Logfire)."""
-    return _PENDING in raw
+    return body.find(_PENDING, begin, end) >= 0
