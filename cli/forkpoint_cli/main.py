@@ -11,6 +11,7 @@ from forkpoint.replay.codes import error_exit
 from rich.text import Text
 
 from forkpoint_cli.client import Service
+from forkpoint_cli.commands.audit import audit
 from forkpoint_cli.commands.bisect import bisect
 from forkpoint_cli.commands.bundle import bundle
 from forkpoint_cli.commands.capture import capture
@@ -61,6 +62,7 @@ for command in (
     to_test,
     runner,
     token,
+    audit,
     doctor,
 ):
     forkpoint.add_command(command)

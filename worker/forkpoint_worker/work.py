@@ -11,6 +11,7 @@ from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.db.engine import Database, Driver, driver
 from forkpoint_server.jobs.leases import Job, finish
 from forkpoint_server.live.publish import Publisher
+from forkpoint_server.security.principals import Principal
 from forkpoint_server.security.sealing import Opener
 
 from forkpoint_worker.providers import Provider
@@ -51,6 +52,11 @@ class Work:
             raw = await driver(connection)
             yield raw
             await finish(raw, self.job)
+
+    @property
+    def principal(self) -> Principal:
+        """Who acts, for the audit log: the worker itself."""
+        return Principal(project_id=self.job.project_id, scopes=frozenset(), name="worker")
 
     @property
     def live(self) -> Publisher:

@@ -13,6 +13,7 @@ from typing import cast
 import click
 from rich.text import Text
 
+from forkpoint_cli.commands.audit import CHAIN
 from forkpoint_cli.errors import DIFFERENT, TROUBLE, CliError
 from forkpoint_cli.output import Column
 from forkpoint_cli.session import Session, json_option, pass_session
@@ -50,7 +51,9 @@ def doctor(session: Session, volatile: tuple[str, str] | None, as_json: bool) ->
     """
     if volatile is not None:
         raise SystemExit(_volatile(session, *volatile, as_json=as_json))
-    findings = [*_versions(), _data(session), *_service(session)]
+    service = _service(session)
+    findings = [*_versions(), _data(session), *service]
+    findings += [_audit(session)] if all(each.fine for each in service) else []
     if as_json:
         session.output.json([asdict(finding) for finding in findings])
     else:
@@ -132,6 +135,17 @@ def _service(session: Session) -> list[Finding]:
             what="service version", found=theirs, fine=theirs.split(".")[0] == ours.split(".")[0]
         ),
     ]
+
+
+def _audit(session: Session) -> Finding:
+    """Whether the audit log is as it was written; for tokens without `admin`, nothing."""
+    try:
+        chain = cast("Mapping[str, object]", session.service.ask(CHAIN)["auditChain"])
+    except CliError as error:
+        return Finding(what="audit log", found=f"not checked: {error.message}")
+    if chain["intact"]:
+        return Finding(what="audit log", found=f"{chain['rows']} rows, intact", fine=True)
+    return Finding(what="audit log", found=f"broken at row {chain['brokenAt']}", fine=False)
 
 
 def _mark(finding: Finding) -> Text:

@@ -16,11 +16,13 @@ from forkpoint_server.artifacts.streams import LongValue, Reading, long_value
 from forkpoint_server.artifacts.trees import value_at
 from forkpoint_server.db.engine import driver
 from forkpoint_server.endpoints.requests import authenticate, services_of
-from forkpoint_server.errors import NotFound
+from forkpoint_server.errors import NotFound, PayloadRefused
 from forkpoint_server.graphql.context import Services
 from forkpoint_server.query.artifacts import states_of_root
 from forkpoint_server.query.digests import digest_text, read_digest, read_run_id
 from forkpoint_server.query.presentable import presentable
+from forkpoint_server.security.audit import audit_refused
+from forkpoint_server.security.principals import Principal
 from forkpoint_server.security.scopes import Scope
 from forkpoint_server.security.states import refusal
 
@@ -50,6 +52,7 @@ async def get_artifact(request: Request) -> Response:
             raise NotFound("artifact")
         refusals = [refusal(state, reason) for state, reason in states]
         if all(refusals) and refusals[0]:
+            await _note_refused(services, principal, digest_text(root) or "", refusals[0])
             raise refusals[0]
         loader = BlockLoader(await driver(connection), principal.project_id, services.blobs)
         found = await long_value(loader, root)
@@ -69,6 +72,14 @@ async def get_artifact(request: Request) -> Response:
         return streamed(asked, pieces, found.size, media_type=kind, name=f"{name}.{ending}")
     body, media_type, ending = _written(value)
     return ranged(asked, body, media_type=media_type, name=f"{name}.{ending}")
+
+
+async def _note_refused(
+    services: Services, principal: Principal, name: str, refused: PayloadRefused
+) -> None:
+    """Write down that payload was asked for that is at risk or withheld."""
+    if refused.code != "payload_pending":
+        await audit_refused(services.database, principal, [name], now_ns=services.clock())
 
 
 async def _pieces(

@@ -77,13 +77,15 @@ async def _execute(request: Request) -> ExecutionResult:
 async def _run(operation: Operation, context: Context, deadline_s: float) -> ExecutionResult:
     try:
         async with asyncio.timeout(deadline_s):
-            return await schema.execute(
+            result = await schema.execute(
                 operation.query,
                 variable_values=operation.variables,
                 context_value=context,
                 operation_name=operation.name,
                 allowed_operation_types=_BY_POST,
             )
+            await context.audit_refused()
+            return result
     except (MissingQueryError, CannotGetOperationTypeError):
         raise BadRequest("`query` must hold the operation to run", field="query") from None
     except InvalidOperationTypeError:

@@ -11,10 +11,12 @@ import strawberry
 from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.db.engine import Database
 from forkpoint_server.diff.comparisons import Comparisons
+from forkpoint_server.errors import PayloadRefused
 from forkpoint_server.graphql.loaders import Loaders
 from forkpoint_server.ingestion.otlp.intake import OtlpIntake
 from forkpoint_server.live.listen import Listener
 from forkpoint_server.live.publish import Publisher
+from forkpoint_server.security.audit import audit_refused
 from forkpoint_server.security.authentication import Authenticator
 from forkpoint_server.security.principals import Principal
 from forkpoint_server.security.quotas import Rate
@@ -60,6 +62,7 @@ class Context:
         self.connection_params: object = None
         self._principal = principal
         self._loaders: Loaders | None = None
+        self._refused: list[str] = []
 
     @property
     def principal(self) -> Principal:
@@ -84,6 +87,17 @@ class Context:
         """Count events against the token; raises `RateLimited`. Loopback has no quota."""
         if token_id := self.principal.token_id:
             self.services.event_rate.take(token_id, events, now_s=self.services.steady())
+
+    def note_refused(self, payload: str, refused: PayloadRefused) -> None:
+        """Remember that payload was asked for that is not to be read; not what still waits."""
+        if refused.code != "payload_pending":
+            self._refused.append(payload)
+
+    async def audit_refused(self) -> None:
+        """Write down what was refused: one row for the whole operation."""
+        await audit_refused(
+            self.services.database, self.principal, self._refused, now_ns=self.services.clock()
+        )
 
     @property
     def token_id(self) -> str | None:

@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types.execution import ExecutionContext
 
+from forkpoint_server.graphql.auditing import AuditQuery
 from forkpoint_server.graphql.bulk import BulkQuery
 from forkpoint_server.graphql.comparing import DiffQuery
 from forkpoint_server.graphql.errors import present
@@ -16,6 +17,7 @@ from forkpoint_server.graphql.mutations.deletion import DeletionMutation
 from forkpoint_server.graphql.mutations.diff import DiffMutation
 from forkpoint_server.graphql.mutations.ingestion import IngestionMutation
 from forkpoint_server.graphql.mutations.replay import ReplayMutation
+from forkpoint_server.graphql.mutations.retention import RetentionMutation
 from forkpoint_server.graphql.mutations.tokens import TokenMutation
 from forkpoint_server.graphql.queries import CoreQuery
 from forkpoint_server.graphql.replaying import ReplayQuery
@@ -26,13 +28,14 @@ from forkpoint_server.graphql.subscriptions.runevents import RunEventsSubscripti
 from forkpoint_server.graphql.subscriptions.runnerjobs import RunnerJobsSubscription
 from forkpoint_server.graphql.subscriptions.runschanged import RunsChangedSubscription
 
-QUERIES: tuple[type, ...] = (CoreQuery, BulkQuery, DiffQuery, ReplayQuery)
+QUERIES: tuple[type, ...] = (CoreQuery, BulkQuery, DiffQuery, ReplayQuery, AuditQuery)
 MUTATIONS: tuple[type, ...] = (
     IngestionMutation,
     TokenMutation,
     DeletionMutation,
     DiffMutation,
     ReplayMutation,
+    RetentionMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (
     RunEventsSubscription,

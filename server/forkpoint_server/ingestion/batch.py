@@ -13,6 +13,7 @@ from forkpoint_server import telemetry
 from forkpoint_server.artifacts.blocks import Arrived, read_blocks
 from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.db.engine import Database, driver
+from forkpoint_server.ingestion.conflicts import audit_conflicts
 from forkpoint_server.ingestion.incoming import Incoming, Rejected, read_events
 from forkpoint_server.ingestion.intake import Intake
 from forkpoint_server.ingestion.sequence import Order
@@ -98,6 +99,7 @@ async def store(
             return IngestResult(missing=texts, rejected=tuple(batch.rejected))
         await intake.store_blocks(batch.blocks, owner=_first(runs))
         await intake.write(runs, orders)
+        await audit_conflicts(raw, principal, orders, now_ns=intake.now_ns)
     for run_id, order in orders.items():
         if order.ready:
             await live.published(run_id, runs[run_id].first_new, runs[run_id].head)

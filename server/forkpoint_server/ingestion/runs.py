@@ -18,6 +18,7 @@ from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.db.engine import Database, Driver, driver
 from forkpoint_server.db.tables import RUN_ITSELF
 from forkpoint_server.errors import BadRequest, Conflict, NotFound
+from forkpoint_server.ingestion.conflicts import auditing_conflict
 from forkpoint_server.ingestion.gaps import NOT_SENT, make_gaps
 from forkpoint_server.ingestion.incoming import check_artifacts, root_of
 from forkpoint_server.ingestion.intake import Intake
@@ -70,7 +71,10 @@ async def start_run(
     start = _read_start(record)
     arrived = read_blocks(blocks)
     refs = _start_artifacts(start)
-    async with database.transaction(principal.project_id) as connection:
+    async with (
+        auditing_conflict(database, principal, start.run_id, clock=clock),
+        database.transaction(principal.project_id) as connection,
+    ):
         intake = await _intake(await driver(connection), principal, clock)
         lacking = await intake.lacks_roots(arrived, _roots(refs))
         if lacking:
@@ -103,7 +107,10 @@ async def finish_run(
     """
     end = _read_end(record)
     arrived = read_blocks(blocks)
-    async with database.transaction(principal.project_id) as connection:
+    async with (
+        auditing_conflict(database, principal, end.run_id, clock=clock),
+        database.transaction(principal.project_id) as connection,
+    ):
         intake = await _intake(await driver(connection), principal, clock)
         runs = await lock_runs(intake.driver, [end.run_id])
         run = runs.get(end.run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forkpoint_server.db.engine import Database
 from forkpoint_server.errors import RateLimited, Unauthenticated
@@ -50,7 +50,7 @@ class Authenticator:
         """Who shows this token; raises `Unauthenticated`, or `RateLimited` after many failures."""
         if bearer is None:
             if peer.is_loopback and not self._settings.require_token:
-                return loopback_principal()
+                return replace(loopback_principal(), address=peer.address)
             raise Unauthenticated
         if self._failures.is_in_debt(peer.address, now_s=self._steady_s()):
             raise RateLimited("too many refused tokens from this address", retry_after_s=3)
@@ -59,7 +59,7 @@ class Authenticator:
         if stored is None:
             self._failures.take(peer.address, 1, now_s=self._steady_s())
             raise Unauthenticated
-        return stored.principal()
+        return replace(stored.principal(), address=peer.address)
 
     async def is_still_valid(self, principal: Principal) -> bool:
         """Whether the token behind an open socket has been neither revoked nor outlived."""

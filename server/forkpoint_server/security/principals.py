@@ -18,6 +18,10 @@ class Principal:
     scopes: frozenset[Scope]
     token_id: str | None = None
     """None: a loopback caller without a token."""
+    name: str = "local"
+    """For the audit log: the name of the token, `local` without one, or a part of ours."""
+    address: str | None = None
+    """The other end of the connection; None within the service."""
 
     def may(self, scope: Scope) -> bool:
         """Whether the scope was given."""

@@ -44,7 +44,9 @@ class StoredToken:
         """Whom this token stands for; scopes of a newer version are left out."""
         known = {scope.value: scope for scope in Scope}
         scopes = frozenset(known[name] for name in self.scopes if name in known)
-        return Principal(project_id=self.project_id, scopes=scopes, token_id=self.token_id)
+        return Principal(
+            project_id=self.project_id, scopes=scopes, token_id=self.token_id, name=self.name
+        )
 
 
 async def find_token(database: Database, token_id: str) -> StoredToken | None:

@@ -188,7 +188,7 @@ def test_a_token_shows_its_secret_once(terminal: Terminal):
 def test_doctor_finds_the_service(terminal: Terminal):
     findings = cast("list[dict[str, object]]", terminal.json("doctor"))
 
-    assert {"service": True, "service version": True}.items() <= {
+    assert {"service": True, "service version": True, "audit log": True}.items() <= {
         str(finding["what"]): finding["fine"] for finding in findings
     }.items()
 
@@ -206,3 +206,21 @@ def test_a_run_nobody_has_is_named(terminal: Terminal):
     result = terminal.run("runs", "show", "00000000-0000-4000-8000-000000000000")
 
     assert "there is no run 00000000-0000-4000-8000-000000000000" in str(result.exception)
+
+
+def test_the_audit_log_names_what_was_done_and_is_whole(terminal: Terminal):
+    made = cast(
+        "dict[str, dict[str, str]]",
+        terminal.json("token", "create", "audited", "--scope", "ingest"),
+    )
+    token_id = made["token"]["id"]
+    terminal.run("token", "revoke", token_id)
+
+    rows = cast("list[dict[str, str]]", terminal.json("audit", "--target", token_id))
+    shown = terminal.run("audit", "--action", "token.revoked").output
+    checked = terminal.run("audit", "--check")
+
+    assert [row["action"] for row in rows] == ["token.revoked", "token.created"]
+    assert token_id in shown
+    assert "token.created" not in shown
+    assert (checked.exit_code, checked.output.endswith("all as they were written\n")) == (0, True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
-import orjson
 from forkpoint_server.artifacts.blob_rows import sweep_blobs as sweep
 from forkpoint_server.artifacts.collection import Collector
+from forkpoint_server.artifacts.keeping import audit_before, retention_of
 from forkpoint_server.artifacts.packs import Packer
 from forkpoint_server.artifacts.retention import Rules, delete_runs, plan
 from forkpoint_server.db.engine import driver
+from forkpoint_server.security.audit import Action, Entry, named, record, trim
 
 from forkpoint_worker.work import Work
 
@@ -33,9 +35,11 @@ async def retain(work: Work) -> None:
     """Delete the runs named by the job and those that break the project's rules, then collect."""
     named = work.job.args.get("run_ids")
     wanted = [str(each) for each in cast("list[object]", named)] if isinstance(named, list) else []
-    await _delete(work, wanted)
+    await _delete(work, wanted, reason="asked")
     # only now: the rules are about what is left
-    await _delete(work, await _doomed(work))
+    rules = await _rules(work)
+    await _delete(work, await _doomed(work, rules), reason="retention")
+    await _trim_audit(work, rules)
     collector = Collector(
         database=work.services.database,
         project_id=work.job.project_id,
@@ -55,21 +59,34 @@ async def sweep_blobs(work: Work) -> None:
         pass
 
 
-async def _doomed(work: Work) -> list[str]:
+async def _rules(work: Work) -> dict[str, object]:
+    async with work.services.database.reading(work.job.project_id) as connection:
+        return await retention_of(await driver(connection), work.job.project_id)
+
+
+async def _doomed(work: Work, rules: Mapping[str, object]) -> list[str]:
     async with work.services.database.reading(work.job.project_id) as connection:
         raw = await driver(connection)
-        kept = await raw.fetchval(
-            "select (settings -> 'retention')::text from project where project_id = $1",
-            work.job.project_id,
-        )
-        rules = Rules.of_settings(orjson.loads(kept or "{}"))
-        planned = await plan(raw, work.job.project_id, rules, now_ns=work.services.clock())
+        kept = Rules.of_settings(rules)
+        planned = await plan(raw, work.job.project_id, kept, now_ns=work.services.clock())
     return [each.run_id for each in planned]
 
 
-async def _delete(work: Work, run_ids: list[str]) -> None:
+async def _trim_audit(work: Work, rules: Mapping[str, object]) -> None:
+    now_ns = work.services.clock()
+    async with work.services.database.transaction(work.job.project_id) as connection:
+        raw = await driver(connection)
+        before = audit_before(rules, now_ns=now_ns)
+        await trim(raw, work.principal, before_ns=before, now_ns=now_ns)
+
+
+async def _delete(work: Work, run_ids: list[str], *, reason: str) -> None:
     project_id = work.job.project_id
     for at in range(0, len(run_ids), RUNS_IN_ONE_TRANSACTION):
         async with work.services.database.transaction(project_id) as connection:
-            some = run_ids[at : at + RUNS_IN_ONE_TRANSACTION]
-            await delete_runs(await driver(connection), project_id, some)
+            raw, some = await driver(connection), run_ids[at : at + RUNS_IN_ONE_TRANSACTION]
+            await delete_runs(raw, project_id, some)
+            entry = Entry(
+                action=Action.RUNS_DELETED, target="runs", reason=reason, facts=named(some)
+            )
+            await record(raw, work.principal, entry, now_ns=work.services.clock())

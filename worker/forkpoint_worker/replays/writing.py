@@ -34,7 +34,9 @@ class NewRun:
         clock: Callable[[], int],
     ) -> None:
         self._database = database
-        self._principal = Principal(project_id=project_id, scopes=frozenset({Scope.INGEST}))
+        self._principal = Principal(
+            project_id=project_id, scopes=frozenset({Scope.INGEST}), name="worker"
+        )
         self._live = live
         self._clock = clock
         self.run_id = run_id

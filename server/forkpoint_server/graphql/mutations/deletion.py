@@ -5,14 +5,15 @@ from __future__ import annotations
 import strawberry
 
 from forkpoint_server.artifacts.retention import delete_runs
-from forkpoint_server.db.engine import driver
+from forkpoint_server.db.engine import Driver, driver
 from forkpoint_server.errors import LimitExceeded
-from forkpoint_server.graphql.context import Info
+from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.scalars import BigInt
 from forkpoint_server.graphql.types.inputs import RunFilterInput
 from forkpoint_server.query.deletion import doomed_runs
 from forkpoint_server.query.digests import read_run_id
+from forkpoint_server.security.audit import Action, Entry, named, record
 from forkpoint_server.security.scopes import Scope
 
 MOST_RUNS = 500
@@ -62,9 +63,7 @@ class DeletionMutation:
             )
             doomed = found[:MOST_RUNS]
             if not input.dry_run:
-                await delete_runs(
-                    await driver(connection), context.project_id, [run.run_id for run in doomed]
-                )
+                await _delete(context, await driver(connection), [run.run_id for run in doomed])
         return DeleteRunsPayload(
             dry_run=input.dry_run,
             runs=len(doomed),
@@ -73,3 +72,12 @@ class DeletionMutation:
             run_ids=[strawberry.ID(run.run_id) for run in doomed],
             more=len(found) > MOST_RUNS,
         )
+
+
+async def _delete(context: Context, raw: Driver, run_ids: list[str]) -> None:
+    await delete_runs(raw, context.project_id, run_ids)
+    if run_ids:
+        entry = Entry(
+            action=Action.RUNS_DELETED, target="runs", reason="asked", facts=named(run_ids)
+        )
+        await record(raw, context.principal, entry, now_ns=context.services.clock())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import cast
 
+import orjson
 import strawberry
 
-from forkpoint_server.db.engine import driver
+from forkpoint_server.db.engine import Driver, driver
 from forkpoint_server.errors import BadRequest, NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
@@ -19,12 +21,13 @@ from forkpoint_server.live.topics import runners_topic, session_topic
 from forkpoint_server.query.digests import read_run_id
 from forkpoint_server.replay.leases import hold
 from forkpoint_server.replay.outcomes import end_of_report, failure
-from forkpoint_server.replay.plans import plan_replay
+from forkpoint_server.replay.plans import Asked, Planned, plan_replay
 from forkpoint_server.replay.progress import end
 from forkpoint_server.replay.resuming import resumed
 from forkpoint_server.replay.rows import SessionRow, session_by_id
 from forkpoint_server.replay.sessions import begin_sessions, cancel
 from forkpoint_server.replay.words import Executor
+from forkpoint_server.security.audit import Action, Entry, named, record
 from forkpoint_server.security.scopes import Scope
 
 REPLAY = Needs(Scope.REPLAY)
@@ -95,6 +98,7 @@ class ReplayMutation:
                 client_id=input.client_id,
                 now_ns=context.services.clock(),
             )
+            await _note_grants(context, raw, asked, planned, sessions)
         for job in jobs:
             await context.services.wake(job)
         if planned.executor is Executor.HOST:
@@ -132,6 +136,25 @@ class ReplayMutation:
             row = await session_by_id(raw, context.project_id, session_id)
         await _ring(context, session_topic(session_id))
         return EndReplayPayload(session=ReplaySession.of(_there(row)))
+
+
+async def _note_grants(
+    context: Context, raw: Driver, asked: Asked, planned: Planned, sessions: Sequence[SessionRow]
+) -> None:
+    """Write down what a replay may do outside; most may do nothing."""
+    hosts = () if planned.plan is None else planned.plan.hosts
+    policy = asked.policy or {}
+    effects = policy.get("allow_effects")
+    if not hosts and not effects:
+        return
+    facts: dict[str, object] = {
+        "hosts": list(hosts),
+        "effects": effects or [],
+        "policy": hashlib.sha256(orjson.dumps(policy, option=orjson.OPT_SORT_KEYS)).hexdigest(),
+        "sessions": named([session.session_id for session in sessions]),
+    }
+    entry = Entry(action=Action.REPLAY_GRANTED, target=asked.run_id, facts=facts)
+    await record(raw, context.principal, entry, now_ns=context.services.clock())
 
 
 async def _ring(context: Context, *topics: str) -> None:

@@ -6,11 +6,14 @@ import secrets
 from enum import Enum
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.engine import driver
 from forkpoint_server.errors import BadRequest
-from forkpoint_server.graphql.context import Info
+from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.types.token import Token
+from forkpoint_server.security.audit import Action, Entry, record
 from forkpoint_server.security.scopes import Scope, read_scopes
 from forkpoint_server.security.tokens import (
     DAY_NS,
@@ -18,7 +21,7 @@ from forkpoint_server.security.tokens import (
     LONGEST_DAYS,
     make_token,
 )
-from forkpoint_server.security.tokenstore import revoke_token, store_token
+from forkpoint_server.security.tokenstore import StoredToken, revoke_token, store_token
 
 ADMIN = Needs(Scope.ADMIN)
 NAME_LIMIT = 100
@@ -89,15 +92,29 @@ class TokenMutation:
                 now_ns=now_ns,
                 expires_ns=now_ns + input.expires_in_days * DAY_NS,
             )
+            await _note(context, connection, Action.TOKEN_CREATED, stored, now_ns=now_ns)
         return CreateTokenPayload(token=Token.of(stored), secret=token.text)
 
     @strawberry.mutation(extensions=[ADMIN])
     async def revoke_token(self, info: Info, input: RevokeTokenInput) -> RevokeTokenPayload:
         """End a token now."""
         context = info.context
+        now_ns = context.services.clock()
         async with context.services.database.transaction(context.project_id) as connection:
-            stored = await revoke_token(
-                connection, context.project_id, input.id, now_ns=context.services.clock()
-            )
+            stored = await revoke_token(connection, context.project_id, input.id, now_ns=now_ns)
+            await _note(context, connection, Action.TOKEN_REVOKED, stored, now_ns=now_ns)
         context.services.authenticator.forget(stored.token_id)
         return RevokeTokenPayload(token=Token.of(stored))
+
+
+async def _note(
+    context: Context,
+    connection: AsyncConnection,
+    action: Action,
+    token: StoredToken,
+    *,
+    now_ns: int,
+) -> None:
+    facts = {"name": token.name, "scopes": list(token.scopes), "expiresNs": token.expires_ns}
+    entry = Entry(action=action, target=token.token_id, facts=facts)
+    await record(await driver(connection), context.principal, entry, now_ns=now_ns)

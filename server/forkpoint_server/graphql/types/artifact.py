@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 import strawberry
 
-from forkpoint_server.errors import NotFound
+from forkpoint_server.errors import NotFound, PayloadRefused
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.scalars import JSON, BigInt, big
 from forkpoint_server.graphql.types.enums import ArtifactState
@@ -103,7 +103,11 @@ class Artifact:
     async def _open(self, info: Info) -> AsyncGenerator[tuple[Reader, bytes]]:
         """The reader behind the gate, and the root to read."""
         context = info.context
-        open_gate(context.principal, self.row.state, self.row.reason)
+        try:
+            open_gate(context.principal, self.row.state, self.row.reason)
+        except PayloadRefused as refused:
+            context.note_refused(f"{self.row.run_id}/{self.row.step_id}/{self.role}", refused)
+            raise
         if self.row.root is None:
             raise NotFound("payload")
         async with context.services.database.reading(context.project_id) as connection:

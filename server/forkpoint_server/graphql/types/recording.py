@@ -23,6 +23,7 @@ from forkpoint_server.query.recording import (
     events_after,
     records_of,
 )
+from forkpoint_server.security.audit import Action, Entry, record_alone
 
 SINGLE_BYTES = 64 * 1024 * 1024
 """Budget of the blocks of a page with one event: the largest value that can be recorded."""
@@ -47,8 +48,13 @@ async def recording_page(info: Info, run_id: str, *, after: int, first: int) -> 
     project_id = context.project_id
     async with context.services.database.reading(project_id) as connection:
         records = await records_of(connection, project_id, run_id)
-        if records is None:
-            raise NotFound("run")
+    if records is None:
+        raise NotFound("run")
+    exported = Entry(action=Action.RECORDING_EXPORTED, target=run_id, facts={"fromSeq": after + 1})
+    await record_alone(
+        context.services.database, context.principal, exported, now_ns=context.services.clock()
+    )
+    async with context.services.database.reading(project_id) as connection:
         events = await events_after(
             connection,
             project_id,

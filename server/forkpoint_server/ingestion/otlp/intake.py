@@ -15,6 +15,7 @@ import zstandard
 from forkpoint_server import telemetry
 from forkpoint_server.db.engine import Database, Driver, driver
 from forkpoint_server.errors import BadRequest, LimitExceeded
+from forkpoint_server.ingestion.conflicts import audit_counts
 from forkpoint_server.ingestion.otlp.assemble import Assembled, TraceRows, assemble
 from forkpoint_server.ingestion.otlp.columns import Columns, add_trace
 from forkpoint_server.ingestion.otlp.decode import Form, Group, Signal, advice, read_groups
@@ -99,7 +100,7 @@ class OtlpIntake:
                 text = f"nothing was taken; {refused.message()}; a body"
                 raise BadRequest(advice(text, signal), field="body")
             return Taken(rejected=0, message="")
-        columns, job = await self._store(principal.project_id, sealed, signal, now_ns)
+        columns, job = await self._store(principal, sealed, signal, now_ns)
         await live.published_all(
             {
                 run_id: (change.first, change.head)
@@ -139,9 +140,9 @@ class OtlpIntake:
         return assemble(groups, project_id=project_id, limits=self.limits, now_ns=now_ns)
 
     async def _store(
-        self, project_id: int, sealed: Sealed, signal: Signal, now_ns: int
+        self, principal: Principal, sealed: Sealed, signal: Signal, now_ns: int
     ) -> tuple[Columns, int | None]:
-        traces = sealed.assembled.traces
+        traces, project_id = sealed.assembled.traces, principal.project_id
         async with self._database.transaction(project_id) as connection:
             raw = await driver(connection)
             await self._check_backlog(raw, project_id)
@@ -163,6 +164,8 @@ class OtlpIntake:
             recognised = {trace.run_id for trace in traces if trace.recognised}
             await update_runs(raw, columns.runs, recognised=recognised, now_ns=now_ns)
             job = await have_derived(raw, columns.runs, project_id=project_id)
+            counts = {run_id: change.conflicts for run_id, change in columns.runs.items()}
+            await audit_counts(raw, principal, counts, now_ns=now_ns)
         return columns, job
 
     def _check_sizes(self, traces: Sequence[TraceRows], runs: dict[str, LockedRun]) -> None:
