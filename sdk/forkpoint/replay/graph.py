@@ -9,7 +9,7 @@ followed downstream in the same way; a reply that asks for other tools ends the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import cast
 
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from forkpoint.replay.cut import past
 from forkpoint.replay.edits import EditPlan, changed_parts
 from forkpoint.replay.families import calls_of, family_of
 from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek, ended_with, signed
-from forkpoint.replay.holders import Replacements, call_id_of
+from forkpoint.replay.holders import Replacements, call_id_of, texts_of
 from forkpoint.replay.index import build
 from forkpoint.replay.interception import Outcome
 from forkpoint.replay.ladder import Climb, Executing, Given, Ladder, Wanted
@@ -58,6 +58,8 @@ class Graph:
         self._answers = self._ladder.answers
         self._replaced = Replacements(self._ladder.get, self.page.blocks.put)
         self._taints = Taints()
+        self._texts: list[tuple[int, str | None, Sequence[str]]] | None = None
+        """Tool steps with the ids of their calls and the texts of their answers."""
         self._given: dict[str, Given] = {}
         """Recorded step id -> its answer, where it is another."""
         self._open: dict[str, StepStarted] = {}
@@ -207,7 +209,20 @@ class Graph:
         old = self._answers.recorded(place)
         if kind is Kind.MODEL and new.error is None and _calls(new) != _calls(old):
             self._halt("new_tool_call", "the new reply asks for other tools than recorded", place)
+        if kind is not Kind.MODEL:
+            self._replaced.tell_apart(old, self._others(place))
         self._replaced.add(old, new, call_id=self._call_id(place))
+
+    def _others(self, place: int) -> Iterator[tuple[str, Sequence[str]]]:
+        """The texts of all other tool calls, with the ids of the calls."""
+        if self._texts is None:
+            tools = [n for n, (kind, _) in enumerate(self._recording.types) if kind is Kind.TOOL]
+            self._texts = [
+                (n, self._call_id(n), texts_of(self._answers.recorded(n))) for n in tools
+            ]
+        for other, call_id, texts in self._texts:
+            if other != place and call_id is not None:
+                yield call_id, texts
 
     def _call_id(self, place: int) -> str | None:
         """The id of the call that a tool step answered, from the reply before it in its scope."""

@@ -2,16 +2,18 @@
 
 An answer is held as a block (it was passed on whole), as an equal text, or inside a longer text in
 one of the encodings agents use. Texts under 8 characters are replaced only in the message that
-answers the call itself: elsewhere an equal `ok` means nothing; under 16, only whole texts.
+answers the call itself: elsewhere an equal `ok` means nothing; under 16, only whole texts. Where
+another call came to the same text, the id of the call tells whose answer a message holds.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from typing import cast
 
-from forkpoint.content.blocks import Digest, Get, Sink, Value, digest_from_text, digest_text
+from forkpoint.content.blocks import Digest, Get, Key, Sink, Value, digest_from_text, digest_text
 from forkpoint.content.decode import decode
 from forkpoint.content.encode import encode
 from forkpoint.content.rewrite import rewrite
@@ -33,6 +35,11 @@ class Replacements:
         self._whole: dict[str, str] = {}
         self._inside: list[tuple[str, str]] = []
         self._by_call: dict[str, list[tuple[str, str]]] = {}
+        """Short answers: replaced in the messages of their calls only."""
+        self._own: dict[str, list[tuple[str, str]]] = {}
+        """All replaced answers by call id."""
+        self._apart: set[str] = set()
+        """Calls whose messages hold their own answer, whatever is replaced elsewhere."""
         self._roots: dict[Digest, Digest] = {}
         self._memo: dict[Digest, Digest] = {}
 
@@ -41,7 +48,10 @@ class Replacements:
 
     def add(self, old: Outcome, new: Outcome, *, call_id: str | None) -> None:
         """From here on, what held `old` holds `new`."""
-        for before, after in _pairs(old, new):
+        pairs = _pairs(old, new)
+        if call_id is not None:
+            self._own[call_id] = pairs
+        for before, after in pairs:
             if len(before) >= WHOLE_LENGTH:
                 self._whole.setdefault(before, after)
             if len(before) >= INSIDE_LENGTH:
@@ -59,12 +69,22 @@ class Replacements:
         if not self:
             return root
         digest = rewrite(digest_from_text(root), self._get, self._scalar, self._sink, self._memo)
-        if self._by_call:
+        if self._by_call or self._apart:
             value = decode(digest, self._get)
-            changed = self._in_results(value)
+            before = decode(digest_from_text(root), self._get) if self._apart else value
+            changed = self._in_results(value, before)
             if changed != value:
                 digest = encode(changed, self._sink)
         return digest_text(digest)
+
+    def tell_apart(self, old: Outcome, others: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """Note the calls, by their ids, one of whose texts is what `old` is, or holds it."""
+        texts = list(_texts(old).values())
+        equal = {text for text in texts if len(text) >= WHOLE_LENGTH}
+        inside = [text for text in texts if len(text) >= INSIDE_LENGTH]
+        for call_id, written in others:
+            if any(one in equal or any(part in one for part in inside) for one in written):
+                self._apart.add(call_id)
 
     def _scalar(self, value: Value) -> Value:
         if not isinstance(value, str):
@@ -77,19 +97,44 @@ class Replacements:
                 value = value.replace(before, after)
         return value
 
-    def _in_results(self, value: Value) -> Value:
-        """Replace short answers in the messages that answer their calls."""
+    def _in_results(self, value: Value, before: Value) -> Value:
+        """Put in the messages that answer calls what their calls came to; `before`: as recorded."""
         if isinstance(value, list):
-            return [self._in_results(item) for item in value]
+            recorded = cast("list[Value]", before if isinstance(before, list) else [])
+            pairs = zip(value, recorded if len(recorded) == len(value) else value, strict=True)
+            return [self._in_results(item, old) for item, old in pairs]
         if not isinstance(value, dict):
             return value
-        members = {key: self._in_results(item) for key, item in value.items()}
-        for name in _CALL_IDS:
-            for before, after in self._by_call.get(str(members.get(name)), ()):
-                for result in _RESULTS:
-                    if members.get(result) == before:
-                        members[result] = after
+        was = cast("dict[Key, Value]", before if isinstance(before, dict) else {})
+        ids = {str(value[name]) for name in _CALL_IDS if name in value}
+        if ids & self._apart and was and not value.keys().isdisjoint(_RESULTS):
+            own = [pair for call_id in ids for pair in self._own.get(call_id, ())]
+            return {**was, **{name: _with(was[name], own) for name in _RESULTS if name in was}}
+        members = {key: self._in_results(item, was.get(key)) for key, item in value.items()}
+        short = [pair for call_id in ids for pair in self._by_call.get(call_id, ())]
+        for name, (old, new) in product(_RESULTS, short):
+            if members.get(name) == old:
+                members[name] = new
         return cast("Value", members)
+
+
+def _with(value: Value, pairs: Sequence[tuple[str, str]]) -> Value:
+    """A value with texts replaced, whole or inside."""
+    if isinstance(value, str):
+        for old, new in pairs:
+            if value == old or (len(old) >= INSIDE_LENGTH and old in value):
+                return value.replace(old, new)
+        return value
+    if isinstance(value, list):
+        return [_with(item, pairs) for item in value]
+    if isinstance(value, dict):
+        return {key: _with(item, pairs) for key, item in value.items()}
+    return value
+
+
+def texts_of(outcome: Outcome) -> list[str]:
+    """The texts that stand for an answer in messages."""
+    return list(dict.fromkeys(_texts(outcome).values()))
 
 
 def call_id_of(output: object, name: str, args: object, *, taken: int) -> str | None:
