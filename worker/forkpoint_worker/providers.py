@@ -7,7 +7,7 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
@@ -28,6 +28,19 @@ _PATHS = {"openai.chat": "chat/completions", "openai.responses": "responses"}
 Fields = Mapping[str, object]
 
 
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """USD for a million tokens, which is micro-USD for one."""
+
+    input: float
+    output: float
+
+    def of(self, tokens_in: int | None, tokens_out: int | None) -> int | None:
+        """Micro-USD of a call; None where the provider did not count its tokens."""
+        if tokens_in is None or tokens_out is None:
+            return None
+        return round(tokens_in * self.input + tokens_out * self.output)
+
+
 class _Configured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of the setting."""
 
@@ -36,6 +49,7 @@ class _Configured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[str, ...] = ("*",)
     key_env: str | None = None
     private: bool = False
+    usd_per_million: Price | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +62,7 @@ class Provider:
     models: Sequence[str]
     key: str | None
     private: bool
+    price: Price | None = None
 
     @property
     def host(self) -> str:
@@ -97,13 +112,19 @@ async def ask_model(providers: Sequence[Provider], hosts: Sequence[str], asked: 
         raise ReplayError(
             f"provider {provider.name}: {error}", code="provider_error", key=asked.key
         ) from None
-    return _reply(answer, asked, elapsed_ns=time.monotonic_ns() - began)
+    reply = _reply(answer, asked, elapsed_ns=time.monotonic_ns() - began)
+    if provider.price is None:
+        return reply
+    return replace(reply, cost_micro_usd=provider.price.of(reply.tokens_in, reply.tokens_out))
 
 
 def _provider(name: str, entry: _Configured, environment: Mapping[str, str]) -> Provider:
     parts = urlsplit(entry.url)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise SettingsError(f"{VARIABLE}: {name}: `url` is no address")
+    price = entry.usd_per_million
+    if price is not None and min(price.input, price.output) < 0:
+        raise SettingsError(f"{VARIABLE}: {name}: a price cannot be negative")
     if parts.scheme == "http" and not entry.private:
         raise SettingsError(f"{VARIABLE}: {name}: plain http is for `private` endpoints only")
     key = None
@@ -118,6 +139,7 @@ def _provider(name: str, entry: _Configured, environment: Mapping[str, str]) -> 
         models=entry.models,
         key=key,
         private=entry.private,
+        price=entry.usd_per_million,
     )
 
 

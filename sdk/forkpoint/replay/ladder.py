@@ -23,7 +23,7 @@ from forkpoint.replay.recording import Recording
 from forkpoint.replay.rules import CallFacts, Rules, Treatment
 from forkpoint.replay.simulate import MODEL, error_value, payload
 from forkpoint.replay.spec import ReplaySpec
-from forkpoint.replay.spend import Purse
+from forkpoint.replay.spend import Charges, Purse
 
 Executing = Generator[Ask | Seek, Reply | Found | None, Executed]
 """An executor at work: it names models to ask and answers to look for, and is told what came."""
@@ -90,6 +90,7 @@ class Ladder:
         self.purse = Purse(spec.policy.budgets, now)
         self._recording, self._index, self._spec, self._page = recording, index, spec, page
         self._rules = Rules(spec.policy)
+        self._charges = Charges(recording)
         self._now = now
         self._purses: dict[int, Purse] = {}
 
@@ -217,11 +218,9 @@ class Ladder:
         )
         if not isinstance(reply, Reply):
             raise ReplayError("no answer was given", code="provider_error", key=wanted.key)
+        tokens, cost = self._charges.of(reply)
         for purse in purses:
-            purse.spend(
-                tokens=(reply.tokens_in or 0) + (reply.tokens_out or 0),
-                cost_micro_usd=reply.cost_micro_usd or 0,
-            )
+            purse.spend(tokens=tokens, cost_micro_usd=cost)
         taint = "redacted_input" if masked(values) else "live"
         return Given("given", Mode.LIVE, reply.outcome, taint=taint, reply=reply)
 

@@ -20,7 +20,7 @@ from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission
 from forkpoint.replay.spec import ReplaySpec
-from forkpoint.replay.spend import Purse
+from forkpoint.replay.spend import Charges, Purse
 
 
 class Single:
@@ -62,10 +62,8 @@ class Single:
             return self._over(stop=error.code, message=error.message)
         if not isinstance(reply, Reply):
             return self._over(stop="provider_error", message="no answer was given")
-        self._purse.spend(
-            tokens=(reply.tokens_in or 0) + (reply.tokens_out or 0),
-            cost_micro_usd=reply.cost_micro_usd or 0,
-        )
+        tokens, cost = Charges(self._recording).of(reply)
+        self._purse.spend(tokens=tokens, cost_micro_usd=cost)
         self.page.events += [started, self._ended(started, reply)]
         return self._over(artifacts=self.page.answer(reply.outcome), failed=reply.error is not None)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forkpoint.events.kinds import Kind
+from forkpoint.replay.fresh import Reply
 from forkpoint.replay.policy import Budgets
+from forkpoint.replay.recording import Recording
 
 NANOSECONDS = 1_000_000_000
 MICRO = 1_000_000
@@ -49,3 +51,33 @@ class Purse:
     def used(self) -> dict[str, int]:
         """What was used, as sessions show it; `cost` in micro-USD."""
         return {"calls": self.calls, "tokens": self.tokens, "cost": self.cost_micro_usd}
+
+
+class Charges:
+    """What live calls cost: what is known of one, else its tokens at the price of the recording."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._rates: dict[str, float] | None = None
+
+    def of(self, reply: Reply) -> tuple[int, int]:
+        """Tokens and micro-USD to charge for an answer; no money where nothing tells a price."""
+        tokens = (reply.tokens_in or 0) + (reply.tokens_out or 0)
+        if reply.cost_micro_usd is not None:
+            return tokens, reply.cost_micro_usd
+        if self._rates is None:
+            self._rates = _rates(self._recording)
+        return tokens, round(tokens * self._rates.get(reply.model or "", 0))
+
+
+def _rates(recording: Recording) -> dict[str, float]:
+    """Micro-USD a token by model, over all its recorded calls that say what they cost."""
+    spent: dict[str, tuple[int, int]] = {}
+    for started, ended in zip(recording.started, recording.ended, strict=True):
+        if ended is None or ended.cost_micro_usd is None:
+            continue
+        model = ended.model or started.model or ""
+        cost, tokens = spent.get(model, (0, 0))
+        more = (ended.tokens_in or 0) + (ended.tokens_out or 0)
+        spent[model] = cost + ended.cost_micro_usd, tokens + more
+    return {model: cost / tokens for model, (cost, tokens) in spent.items() if tokens}

@@ -167,8 +167,23 @@ def test_every_later_request_that_held_the_planted_result_holds_the_clean_one(
         for step in new.recording.started[first + 1 :]:
             before = old.recording.started[old.recording.by_key[step.key]]
             held = _json(forked.injected) in input_text(old, before)
-            assert _json(forked.injected) not in input_text(new, step) or not held, forked.name
+            left = input_text(new, step).count(_json(forked.injected))
+            assert left == _came_to_the_same(forked, before.key), forked.name
             assert held is (step.key in forked.session.report["rewritten"]), forked.name  # type: ignore[union-attr, index]
+
+
+def _came_to_the_same(forked: Forked, key: str) -> int:
+    """Other calls before a model step that brought the planted text, which it holds as theirs."""
+    old, _ = _pair(forked)
+    recording = old.recording
+    if recording.types[recording.by_key[key]][0] is not Kind.MODEL:
+        return 0
+    planted = recording.output(recording.by_key[forked.key])
+    return sum(
+        recording.output(place) == planted and step.key != forked.key
+        for place, step in enumerate(recording.started[: recording.by_key[key]])
+        if step.kind is Kind.TOOL
+    )
 
 
 def test_rewritten_requests_are_signed_again_and_named_stale(forks: list[Forked]):
