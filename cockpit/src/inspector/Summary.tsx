@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { count, money, tokens } from "../format/count";
 import { duration, exactDuration, exactTime } from "../format/duration";
+import { plainLine } from "../format/visible";
 import { isRecord } from "../graphql/failure";
 import { Recorded } from "../ui/Recorded";
 import { MessageBody } from "./Messages";
@@ -50,6 +51,17 @@ export function Summary({ run, step }: { run: string; step: StepOf }) {
         {step.parentSequence == null ? null : (
           <StepLink run={run} sequence={step.parentSequence} word="parent" />
         )}
+        {step.askedBy ? (
+          <StepLink run={run} sequence={step.askedBy.sequence} word="asked for by" />
+        ) : null}
+        {step.answers.map((answer) => (
+          <StepLink
+            key={answer.id}
+            run={run}
+            sequence={answer.sequence}
+            word={`${plainLine(answer.name)} answers in`}
+          />
+        ))}
         {step.previousSameScope ? (
           <StepLink run={run} sequence={step.previousSameScope.sequence} word="model step before" />
         ) : null}

@@ -59,6 +59,15 @@ export const StepFacts = graphql(`
           divergence
           waitedNs
         }
+        askedBy {
+          id
+          sequence
+        }
+        answers(first: 20) {
+          id
+          sequence
+          name
+        }
         previousSameScope {
           id
           sequence

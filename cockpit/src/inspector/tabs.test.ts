@@ -38,6 +38,8 @@ function step(kind: StepOf["kind"], roles: string[], replay: StepOf["replay"] = 
       mediaType: null,
     })),
     replay,
+    askedBy: null,
+    answers: [],
     previousSameScope: null,
   };
 }

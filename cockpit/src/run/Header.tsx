@@ -91,6 +91,11 @@ function Trust({ facts }: { facts: RunFacts }) {
           derived identity
         </Chip>
       ) : null}
+      {facts.traceUrl ? (
+        <a className={styles.link} href={facts.traceUrl} rel="noreferrer" target="_blank">
+          trace
+        </a>
+      ) : null}
       {facts.tags.slice(0, 4).map((tag) => (
         <Chip key={tag}>{plainLine(tag)}</Chip>
       ))}

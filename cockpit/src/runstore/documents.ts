@@ -31,6 +31,8 @@ export interface RunFacts {
   readonly costMicroUsd: string | null;
   readonly ordering: string;
   readonly identity: string;
+  /** Where the project's own tool shows the trace; null when none is known. */
+  readonly traceUrl: string | null;
   readonly revision: number;
   readonly tags: readonly string[];
   readonly codeVersion: string | null;
@@ -55,7 +57,7 @@ export interface RunFacts {
 
 const FACTS = `
   id name status health startedNs endedNs durationNs stepCount errorCount gapCount head
-  tokensIn tokensOut costMicroUsd ordering identity revision tags codeVersion sdk rulesetId
+  tokensIn tokensOut costMicroUsd ordering identity traceUrl revision tags codeVersion sdk rulesetId
   errorClass verdict capabilities
   origin { runId session kind cutKey cutSide run { name } }
   artifacts { role state reason root size mediaType }

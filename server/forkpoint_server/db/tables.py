@@ -185,6 +185,10 @@ step = Table(
     # Bits of `ingestion.flags.StepFlag`.
     Column("flags", Integer, nullable=False),
     Column("replay", JSONB),
+    # Of derived runs: a digest of the id of its call; [[mark, tool name], ...]; the model step.
+    Column("call_mark", Text),
+    Column("asks", JSONB),
+    uuid_column("asked_by", null=True),
 )
 
 artifact = Table(

@@ -22,6 +22,7 @@ from forkpoint_server.ingestion.conflicts import auditing_conflict
 from forkpoint_server.ingestion.gaps import NOT_SENT, make_gaps
 from forkpoint_server.ingestion.incoming import check_artifacts, root_of
 from forkpoint_server.ingestion.intake import Intake
+from forkpoint_server.ingestion.otlp.finishing import end_now
 from forkpoint_server.ingestion.rows import Rows
 from forkpoint_server.ingestion.sequence import Order
 from forkpoint_server.ingestion.start import insert_run
@@ -116,6 +117,8 @@ async def finish_run(
         run = runs.get(end.run_id)
         if run is None:
             raise NotFound("run")
+        if await _is_derived(intake.driver, end.run_id):
+            return await _end_derived(intake, run)
         if run.finished:
             _check_same(run, end)
             return FinishResult(run_id=end.run_id, changed=False)
@@ -160,6 +163,20 @@ async def _finish(intake: Intake, runs: dict[str, RunState], end: RunEnd) -> int
         dedupe_key=end.run_id,
         run_id=end.run_id,
     )
+
+
+async def _end_derived(intake: Intake, run: RunState) -> FinishResult:
+    if run.finished:
+        return FinishResult(run_id=run.run_id, changed=False)
+    job = await end_now(
+        intake.driver, run.run_id, project_id=intake.project_id, now_ns=intake.now_ns
+    )
+    return FinishResult(run_id=run.run_id, changed=True, job=job)
+
+
+async def _is_derived(driver: Driver, run_id: str) -> bool:
+    """Whether a run is made of a trace: nobody numbers its events, so none can be missing."""
+    return await driver.fetchval("select intake = 'otlp' from run where run_id = $1", run_id)
 
 
 async def _intake(raw: Driver, principal: Principal, clock: Callable[[], int]) -> Intake:

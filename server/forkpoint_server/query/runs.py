@@ -58,6 +58,8 @@ class RunRow:
     """JSON text: the trace it came from, or the span it was started in."""
     able: str | None
     """JSON text, of derived runs: what it can be replayed as, and why not more."""
+    trace_url: str | None
+    """The project's address of a trace, with `{trace_id}` in it."""
 
 
 COLUMNS = """
@@ -67,7 +69,8 @@ COLUMNS = """
     r.content_format, r.signature_codec, r.error_class, r.verdict, r.parent_run_id::text,
     r.session_id, r.origin_kind, r.cut_key, r.cut_side, r.edits_root, r.policy_root,
     r.opening_seq, r.events_expected::text, r.finished, r.otel::text,
-    r.capabilities::text
+    r.capabilities::text,
+    (select p.settings ->> 'traceUrl' from project p where p.project_id = r.project_id)
 """
 
 

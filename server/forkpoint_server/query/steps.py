@@ -50,6 +50,8 @@ class StepRow:
     contended: bool
     replay: str | None
     """JSON text of the replay information."""
+    asked_seq: int | None
+    """Of derived runs: the model step that asked for this tool call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,8 @@ COLUMNS = """
     s.run_id::text, s.step_id::text, s.seq, s.end_seq, s.parent_id::text, s.parent_seq, s.kind,
     s.name, s.status, s.key, s.strand, s.lane, s.depth, s.site, s.subtype, s.effect, s.codec,
     s.model, s.error_class, s.finish_reason, s.start_ns, s.end_ns, s.tokens_in, s.tokens_out,
-    s.cost_micro_usd, s.attempts, s.chunks, s.signature, s.delta, s.contended, s.replay::text
+    s.cost_micro_usd, s.attempts, s.chunks, s.signature, s.delta, s.contended, s.replay::text,
+    (select a.seq from step a where a.run_id = s.run_id and a.step_id = s.asked_by)
 """
 _CONDITIONS = {
     "kind": "s.kind = any(cast(:kind as int[]))",
@@ -135,6 +138,30 @@ async def previous_same_scope(
         limit 1"""
     values = {"seq": step.seq, "strand": step.strand, "parent_id": step.parent_id}
     return await _one(connection, project_id, step.run_id, condition, values)
+
+
+async def answers_of(
+    connection: AsyncConnection, project_id: int, step: StepRow, *, first: int
+) -> list[StepRow]:
+    """Tool steps that a model step asked for, by number. Index: unique (run_id, seq)."""
+    rows = await connection.execute(
+        text(f"""
+            select {COLUMNS}
+            from step s
+            where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
+                and s.seq > :seq and s.asked_by = cast(:step_id as uuid)
+            order by s.seq
+            limit :rows
+        """),
+        {
+            "run_id": step.run_id,
+            "project_id": project_id,
+            "seq": step.seq,
+            "step_id": step.step_id,
+            "rows": first,
+        },
+    )
+    return [StepRow(*row) for row in rows]
 
 
 async def steps_page(

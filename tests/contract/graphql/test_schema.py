@@ -89,6 +89,7 @@ def test_lists_of_objects_are_connections_or_short():
         "IngestEventsPayload.cursors",
         "Project.runners",
         "StartReplayPayload.sessions",
+        "Step.answers",
         "ReplayPlan.choices",
         "ReplayPlan.groups",
         "ReplayPlan.effects",

@@ -87,6 +87,61 @@ async def test_shuffled_batches_give_equal_runs(intake: Intake):
     assert shape(intake.steps(trace)) == whole
 
 
+async def test_children_before_root_wait_at_the_top_and_move(intake: Intake):
+    trace = agent_trace(steps=2)
+    for span in trace.spans[1:]:
+        await intake.send(trace, span)
+    await intake.work()
+    waiting = [(step["key"], step["depth"]) for step in intake.steps(trace)]
+
+    await intake.send(trace, trace.spans[0])
+    await intake.finish()
+
+    found = [(step["key"], step["depth"]) for step in intake.steps(trace)]
+    assert waiting == [("r#0", 0), ("r#1", 0)]
+    assert found == [("r#0", 0), ("r#0.0", 1), ("r#0.1", 1)]
+    assert intake.run(trace)["health"] == []
+
+
+async def test_two_roots_are_one_run_named_by_the_earlier(intake: Intake):
+    trace = Trace()
+    for name, at, kind in (("second", 50, "TOOL"), ("first", 0, "AGENT")):
+        trace.span(name, at=at, error="broke" if at else None, attributes={
+            "openinference.span.kind": kind, "langfuse.trace.name": f"run of {name}"
+        })  # fmt: skip
+
+    await intake.send(trace)
+    await intake.finish()
+
+    run = intake.run(trace)
+    assert [(s["name"], s["key"]) for s in intake.steps(trace)] == [
+        ("first", "r#0"),
+        ("second", "r#1"),
+    ]
+    assert (run["name"], run["status"], run["finished"]) == ("run of first", "error", True)
+
+
+async def test_agent_totals_not_counted_and_a_call_recorded_twice_counts_once(intake: Intake):
+    trace = Trace()
+    root = trace.span("agent", at=0, lasts=99, attributes={
+        "gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 30,
+        "gen_ai.aggregated_usage.input_tokens": 30,
+    })  # fmt: skip
+    for at, tokens in ((1, 10), (20, 20)):
+        outer = trace.span("chat", parent=root, at=at, lasts=9, attributes={
+            "gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": tokens,
+        })  # fmt: skip
+        if at == 1:  # by a second instrumentation
+            trace.span("again", parent=outer, at=at + 1, lasts=2, attributes={
+                "openinference.span.kind": "LLM", "llm.token_count.prompt": tokens,
+            })  # fmt: skip
+
+    await intake.send(trace)
+    await intake.finish()
+
+    assert intake.run(trace)["tokens_in"] == 30
+
+
 async def test_late_span_after_finish_opens_the_run_under_a_new_revision(intake: Intake):
     trace = agent_trace(steps=1)
     await intake.send(trace)

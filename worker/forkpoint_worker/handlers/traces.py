@@ -10,9 +10,11 @@ from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.db.engine import Driver, driver
 from forkpoint_server.ingestion.otlp.content import RunContent, read_content
 from forkpoint_server.ingestion.otlp.finishing import LATE, Standing, drop_staged, finish, standing
+from forkpoint_server.ingestion.otlp.linking import link_calls
 from forkpoint_server.ingestion.otlp.placing import find_mirrored, place_steps, total
 from forkpoint_server.ingestion.otlp.settling import settle
 from forkpoint_server.ingestion.otlp.staged import Stage, load_stages, mark_mapped, open_stages
+from forkpoint_server.ingestion.otlp.verdicts import add_verdicts
 from forkpoint_server.jobs.enqueue import enqueue
 from forkpoint_server.jobs.leases import again
 from forkpoint_server.jobs.leases import finish as finish_job
@@ -36,6 +38,13 @@ async def derive_run(work: Work) -> None:
             await finish_job(raw, work.job)
             return
         if content is not None:
+            await add_verdicts(
+                raw,
+                run_id,
+                content.verdicts,
+                project_id=project_id,
+                received_ns=at.received_ns,
+            )
             await settle(
                 raw,
                 run_id,
@@ -45,13 +54,16 @@ async def derive_run(work: Work) -> None:
                 redactor=services.redactor,
             )
         await place_steps(raw, run_id)
+        if content is not None:
+            await link_calls(raw, run_id)
         await total(raw, run_id)
         await find_mirrored(raw, run_id)
         await raw.execute("update run set revision = revision + 1 where run_id = $1", run_id)
         if await mark_mapped(raw, run_id, stages):
             await again(raw, work.job, delay=_NOW)
         else:
-            await _end_or_wait(work, raw, await standing(raw, run_id) or at)
+            at = await standing(raw, run_id) or at
+            await _end_or_wait(work, raw, at)
     await work.live.published(run_id, at.head, at.head)
 
 

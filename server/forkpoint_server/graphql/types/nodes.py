@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import orjson
 import strawberry
+from forkpoint.events.kinds import Kind
 
 from forkpoint_server.db.engine import driver
 from forkpoint_server.errors import BadRequest, NotFound
@@ -25,7 +26,7 @@ from forkpoint_server.query import children, runs, steps
 from forkpoint_server.query.artifacts import RUN_ITSELF
 from forkpoint_server.query.pages import Page, check_first, make_page, read_cursor
 from forkpoint_server.query.provenance import Edge
-from forkpoint_server.query.runfilter import RunFilter
+from forkpoint_server.query.runfilter import KINDS, RunFilter
 from forkpoint_server.query.sources import Flows
 from forkpoint_server.replay.rows import count_sessions, sessions_of
 from forkpoint_server.security.scopes import Scope
@@ -99,6 +100,25 @@ class Step(StepFields):
         async with context.services.database.reading(context.project_id) as connection:
             row = await steps.previous_same_scope(connection, context.project_id, self.row)
         return Step.of(row, context) if row else None
+
+    @strawberry.field(extensions=[META], description="Of derived runs; null when not known")
+    async def asked_by(self, info: Info) -> Step | None:
+        """The model step in whose answer this tool call stands."""
+        if self.row.asked_seq is None:
+            return None
+        row = await info.context.loaders.steps.load((self.row.run_id, self.row.asked_seq))
+        return Step.of(row, info.context) if row else None
+
+    @strawberry.field(extensions=[META], description="Of derived runs; else empty")
+    async def answers(self, info: Info, first: int = 50) -> list[Step]:
+        """The tool steps that this model step's answer asked for, by number."""
+        check_first(first)
+        context = info.context
+        if KINDS[self.row.kind] is not Kind.MODEL:
+            return []
+        async with context.services.database.reading(context.project_id) as connection:
+            rows = await steps.answers_of(connection, context.project_id, self.row, first=first)
+        return [Step.of(row, context) for row in rows]
 
     @strawberry.field(extensions=[PAYLOAD])
     async def sources(self, info: Info, first: int = 50) -> list[SourceEdge]:

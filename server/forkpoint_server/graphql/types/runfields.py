@@ -46,6 +46,9 @@ class RunFields:
     otel: JSON | None = strawberry.field(
         description="{traceId, service?, spanId?} of OpenTelemetry; null: it met none"
     )
+    trace_url: str | None = strawberry.field(
+        description="The trace in the project's own tool (setting traceUrl); null: none is known"
+    )
     replay_limits: JSON | None = strawberry.field(
         description="{reasons: {code: count}, hints: {code: text}} of a derived run; else null"
     )
@@ -82,9 +85,19 @@ class RunFields:
             error_class=row.error_class,
             verdict=Verdict(row.verdict) if row.verdict else None,
             otel=JSON(orjson.Fragment(row.otel)) if row.otel else None,
+            trace_url=_trace_url(row),
             replay_limits=_limits(row),
             row=row,
         )
+
+
+def _trace_url(row: RunRow) -> str | None:
+    """Only an http address with `{trace_id}`: it becomes a link in the cockpit."""
+    address = row.trace_url
+    trace_id = orjson.loads(row.otel).get("traceId") if row.otel else None
+    if not address or not trace_id or not address.startswith(("https://", "http://")):
+        return None
+    return address.replace("{trace_id}", trace_id) if "{trace_id}" in address else None
 
 
 def _limits(row: RunRow) -> JSON | None:

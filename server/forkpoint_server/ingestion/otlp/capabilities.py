@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from forkpoint.events.kinds import Kind
 
 from forkpoint_server.db.engine import Driver
+from forkpoint_server.ingestion.otlp.verdicts import EVALUATION_SUBTYPE
 
 if TYPE_CHECKING:
     from forkpoint_server.ingestion.otlp.finishing import Standing
@@ -23,6 +24,7 @@ async def capabilities(driver: Driver, run_id: str, at: Standing) -> dict[str, o
         """
         with calls as (
           select s.step_id, s.kind, s.flags,
+            s.kind not in ($2, $3) and s.subtype is distinct from $5 as is_call,
             bool_or(a.role like 'input.%' and a.root is not null) as has_input,
             bool_or(a.role = 'output' and a.root is not null) as has_output,
             bool_or(a.role = 'input.params') as has_params,
@@ -32,10 +34,10 @@ async def capabilities(driver: Driver, run_id: str, at: Standing) -> dict[str, o
           from step s
           left join artifact a on a.run_id = s.run_id and a.step_id = s.step_id
           where s.run_id = $1
-          group by s.step_id, s.kind, s.flags)
+          group by s.step_id, s.kind, s.flags, s.subtype)
         select
-          count(*) filter (where kind not in ($2, $3)) as calls,
-          count(*) filter (where kind not in ($2, $3)
+          count(*) filter (where is_call) as calls,
+          count(*) filter (where is_call
             and not (coalesce(has_input, false) and coalesce(has_output, false))) as missing,
           count(*) filter (where is_withheld) as withheld,
           count(*) filter (where is_unread) as unread,
@@ -50,6 +52,7 @@ async def capabilities(driver: Driver, run_id: str, at: Standing) -> dict[str, o
         _AGENT,
         _CUSTOM,
         _MODEL,
+        EVALUATION_SUBTYPE,
     )
     reasons = {
         "content_missing": counts["missing"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
+from uuid import UUID
 
 from forkpoint.capture.items import Withheld
 from forkpoint.capture.payloads import Payloads, Stored, roots_of, withheld
@@ -19,13 +20,21 @@ from forkpoint.events.model import ArtifactRef
 from forkpoint.redact.engine import Redactor
 
 from forkpoint_server.ingestion.flags import StepFlag, of_artifacts
+from forkpoint_server.ingestion.otlp.assemble import SpanRow
 from forkpoint_server.ingestion.otlp.files import take_files
-from forkpoint_server.ingestion.otlp.identity import step_id_of
+from forkpoint_server.ingestion.otlp.identity import (
+    call_mark,
+    evaluation_id_bytes,
+    step_id_bytes,
+    step_id_of,
+)
+from forkpoint_server.ingestion.otlp.mapping.happenings import Evaluation, evaluations_in
 from forkpoint_server.ingestion.otlp.mapping.memo import Memo
 from forkpoint_server.ingestion.otlp.mapping.spans import MappedSpan, RunFacts, map_span
 from forkpoint_server.ingestion.otlp.mapping.texts import is_masked, may_be_masked
 from forkpoint_server.ingestion.otlp.names import masked_name
 from forkpoint_server.ingestion.otlp.staged import Opened, StagedSpan
+from forkpoint_server.ingestion.otlp.verdicts import EVALUATION_SUBTYPE, evaluation_row
 
 MASKED = "policy"
 """Reason of a payload in which the sender put a placeholder."""
@@ -50,6 +59,10 @@ class StepContent:
     delta: Digest | None
     flags: int
     artifacts: tuple[ArtifactRef, ...]
+    call_mark: str | None = None
+    """Of a tool step: the mark of the call that asked for it."""
+    asks: tuple[tuple[str | None, str], ...] = ()
+    """Of a model step: (mark, tool name) of each call in its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,8 @@ class RunContent:
     """Everything that was staged, ready to be stored."""
 
     steps: list[StepContent] = field(default_factory=list[StepContent])
+    verdicts: list[SpanRow] = field(default_factory=list[SpanRow])
+    """Rows of the steps that evaluations are; no span brought them."""
     blocks: dict[Digest, bytes] = field(default_factory=dict[Digest, bytes])
     facts: RunFacts | None = None
     """Of the earliest root."""
@@ -79,23 +94,31 @@ def read_content(opened: Opened, redactor: Redactor | None, *, run_id: str) -> R
     recognised = False
     memo = Memo()
     steps: list[StepContent] = []
+    verdicts: list[SpanRow] = []
     for span in opened.spans:
         if span.attributes.get("logfire.span_type") == "pending_span":
             continue
         mapped = _mapped(span, opened, memo)
         steps.append(writer.step(span, mapped, memo))
+        for said in mapped.evaluations:
+            verdicts.append(writer.evaluation(steps, span.span_id, said, subject=mapped.output))
         recognised = recognised or mapped.recognised
         own_run = own_run or _run_id(mapped.facts.own_run)
         if facts is None and not any(span.parent_id):
             facts = mapped.facts
             service = _text(span.resource.get("service.name"))
+    present = {span.span_id for span in opened.spans}
+    for span_id, happenings in opened.records.items():
+        for said in () if span_id in present else evaluations_in(happenings):
+            verdicts.append(writer.evaluation(steps, span_id, said))
     return RunContent(
         steps=steps,
+        verdicts=verdicts,
         blocks=blocks,
         facts=facts,
         service=service,
         own_run=own_run,
-        recognised=recognised,
+        recognised=recognised or bool(verdicts),
         broken=opened.broken,
     )
 
@@ -171,7 +194,44 @@ class _Writer:
             delta=delta,
             flags=_flags(span, mapped) | of_artifacts(tuple(refs)),
             artifacts=tuple(refs),
+            call_mark=call_mark(mapped.call_id),
+            asks=tuple((call_mark(ask.call_id), masked_name(ask.name)) for ask in mapped.asks),
         )
+
+    def evaluation(
+        self, steps: list[StepContent], span_id: bytes, said: Evaluation, *, subject: object = None
+    ) -> SpanRow:
+        """Add the step that an evaluation of a span is; its row."""
+        name, run = masked_name(said.name), UUID(self._run_id).bytes
+        place = repr((said.time_ns, sorted(said.verdict.items()))).encode()
+        step = evaluation_id_bytes(run, span_id, place)
+        given = None if subject is None else self._reference("input.subject", subject, "")
+        refs = [] if given is None else [given[0]]
+        refs += self._output(dict(said.verdict)) if said.verdict else []
+        if said.rest:
+            about = {"attributes": dict(said.rest)}
+            refs.append(self._reference("attributes", about, "")[0])
+        roots = None if given is None else roots_of({"subject": given[1]})
+        steps.append(
+            StepContent(
+                step_id=str(UUID(bytes=step)),
+                kind=Kind.VALIDATOR,
+                name=name,
+                subtype=EVALUATION_SUBTYPE,
+                effect=None,
+                model=None,
+                error_class=_masked(said.error_class),
+                finish_reason=None,
+                tokens_in=None,
+                tokens_out=None,
+                cost_micro_usd=None,
+                signature=signature(Kind.VALIDATOR, name, roots) if roots else None,
+                delta=None,
+                flags=of_artifacts(tuple(refs)),
+                artifacts=tuple(refs),
+            )
+        )
+        return evaluation_row(step, step_id_bytes(run, span_id), name=name, at_ns=said.time_ns)
 
     def _reference(
         self, role: str, value: object, strand: str
@@ -204,7 +264,7 @@ def _about(span: StagedSpan, mapped: MappedSpan) -> dict[str, object]:
         "was_text": list(mapped.was_text),
         "call_id": mapped.call_id,
         "links": span.links,
-        **mapped.extra,
+        "verdict": None if mapped.verdict is mapped.output else mapped.verdict,
     }
     return shown | {name: value for name, value in more.items() if value}
 

@@ -13,6 +13,7 @@ from forkpoint.events.wire import encode
 from forkpoint_server.db.engine import Driver
 from forkpoint_server.ingestion.otlp.capabilities import capabilities
 from forkpoint_server.ingestion.otlp.derived import derived_events
+from forkpoint_server.ingestion.otlp.store import have_derived
 
 QUIET = timedelta(seconds=15)
 """A run with a root and no open step is over when nothing came for so long."""
@@ -84,6 +85,20 @@ async def standing(driver: Driver, run_id: str) -> Standing | None:
         orphans=counts[3],
         ended_ns=counts[4],
     )
+
+
+async def end_now(driver: Driver, run_id: str, *, project_id: int, now_ns: int) -> int | None:
+    """Have a derived run finished without waiting for quiet; the job that does it, if it is free.
+
+    None of its spans counts as fresh any more. Its status is that of its roots, and a span that
+    comes later opens it again.
+    """
+    await driver.execute(
+        "update run set received_ns = least(received_ns, $2) where run_id = $1",
+        run_id,
+        now_ns - LOST // timedelta(microseconds=1) * 1000 - 1,
+    )
+    return await have_derived(driver, [run_id], project_id=project_id)
 
 
 async def finish(driver: Driver, run_id: str, at: Standing, *, project_id: int) -> None:

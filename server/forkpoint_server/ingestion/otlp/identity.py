@@ -7,6 +7,8 @@ from hashlib import sha256
 
 _RUN = b"forkpoint.otlp/1"
 _STEP = b"forkpoint.otlp.step/1"
+_EVALUATION = b"forkpoint.otlp.evaluation/1"
+_CALL = b"forkpoint.otlp.call/1"
 TRACE_BYTES, SPAN_BYTES = 16, 8
 
 
@@ -23,6 +25,20 @@ def step_id_bytes(run: bytes, span_id: bytes) -> bytes:
 def step_id_of(run_id: str, span_id: bytes) -> str:
     """As `step_id_bytes`, as text."""
     return str(uuid.UUID(bytes=step_id_bytes(uuid.UUID(run_id).bytes, span_id)))
+
+
+def evaluation_id_bytes(run: bytes, span_id: bytes, place: bytes) -> bytes:
+    """The step of an evaluation of a span, 16 bytes; `place` tells several of them apart."""
+    return _version_8(sha256(_EVALUATION + run + span_id + place))
+
+
+def call_mark(call_id: str | None) -> str | None:
+    """What is kept of the id of a tool call: enough to find its equal, nothing to read."""
+    return (
+        None
+        if call_id is None
+        else sha256(_CALL + call_id.encode("utf-8", "replace")).hexdigest()[:24]
+    )
 
 
 def _version_8(digest: object) -> bytes:

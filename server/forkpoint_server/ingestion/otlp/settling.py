@@ -93,12 +93,13 @@ async def _steps(driver: Driver, run_id: str, steps: Sequence[StepContent]) -> N
           finish_reason = new.finish_reason, tokens_in = new.tokens_in,
           tokens_out = new.tokens_out, cost_micro_usd = new.cost_micro_usd,
           signature = new.signature, delta = new.delta,
-          flags = step.flags | new.flags | (new.error_class is not null)::int
+          flags = step.flags | new.flags | (new.error_class is not null)::int,
+          call_mark = new.call_mark, asks = new.asks::jsonb
         from unnest($3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[],
           $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bytea[],
-          $15::bytea[], $16::int[])
+          $15::bytea[], $16::int[], $17::text[], $18::text[])
           as new (step_id, kind, name, subtype, effect, model, error_class, finish_reason,
-            tokens_in, tokens_out, cost_micro_usd, signature, delta, flags)
+            tokens_in, tokens_out, cost_micro_usd, signature, delta, flags, call_mark, asks)
         where step.run_id = $1
           and step.step_id = new.step_id
         """,
@@ -118,6 +119,8 @@ async def _steps(driver: Driver, run_id: str, steps: Sequence[StepContent]) -> N
         [step.signature for step in steps],
         [step.delta for step in steps],
         [step.flags for step in steps],
+        [step.call_mark for step in steps],
+        [orjson.dumps(step.asks).decode() if step.asks else None for step in steps],
     )
 
 

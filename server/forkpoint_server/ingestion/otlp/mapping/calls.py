@@ -14,7 +14,6 @@ from forkpoint_server.ingestion.otlp.mapping.attributes import Attributes
 from forkpoint_server.ingestion.otlp.mapping.happenings import (
     Happening,
     choices_in,
-    evaluations_in,
     messages_in,
 )
 from forkpoint_server.ingestion.otlp.mapping.messages import (
@@ -43,7 +42,6 @@ class Content:
     """A better name than the span's."""
     was_text: tuple[str, ...] = ()
     """Roles whose value was sent as JSON text."""
-    extra: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def model(attributes: Attributes) -> Content:
@@ -111,7 +109,15 @@ def planner(attributes: Attributes) -> Content:
 def judge(attributes: Attributes) -> Content:
     """A validator or a guardrail."""
     subject, output = _in_and_out(attributes)
-    verdicts = attributes.listed("evaluations") or attributes.listed("annotations")
+    said = verdict(attributes)
+    return Content(parts=_present({"subject": subject}), output=said if output is None else output)
+
+
+def verdict(attributes: Attributes) -> object:
+    """What is said of a step's worth, on whatever span: None if nothing is."""
+    found = attributes.listed("evaluations") or attributes.listed("annotations")
+    if found:
+        return [_of_feedback(each) for each in found]
     said = {
         name: attributes.first(f"gen_ai.evaluation.{source}")
         for name, source in (
@@ -121,10 +127,15 @@ def judge(attributes: Attributes) -> Content:
             ("explanation", "explanation"),
         )
     }
-    return Content(
-        parts=_present({"subject": subject}),
-        output=output or verdicts or _present(said) or None,
-    )
+    return _present(said) or None
+
+
+def _of_feedback(value: object) -> object:
+    """OpenInference's `{evaluation: {...}}` and `{annotation: {...}}`."""
+    if isinstance(value, Mapping) and len(cast("Parts", value)) == 1:
+        [(name, inner)] = cast("Parts", value).items()
+        return inner if name in ("evaluation", "annotation") else cast("object", value)
+    return cast("object", value)
 
 
 def scope(attributes: Attributes) -> Content:
@@ -141,9 +152,6 @@ def scope(attributes: Attributes) -> Content:
 
 def with_happenings(content: Content, kind: Kind, happenings: Sequence[Happening]) -> Content:
     """Content completed by what events said; attributes win."""
-    verdicts = evaluations_in(happenings)
-    if verdicts:
-        content = replace(content, extra={**content.extra, "evaluations": verdicts})
     if kind is not Kind.MODEL:
         return content
     parts = dict(content.parts)

@@ -13,6 +13,7 @@ from forkpoint_server.ingestion.otlp.mapping.names import ERROR_CLASS
 DETAILS = "gen_ai.client.inference.operation.details"
 EVALUATION = "gen_ai.evaluation.result"
 _EXCEPTIONS = ("exception", "gen_ai.client.operation.exception")
+_SCORES = {"score.value": "score", "score.label": "label"}
 _ROLES = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
@@ -33,6 +34,18 @@ class Happening:
     time_ns: int
     attributes: Mapping[str, object]
     body: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The result of an evaluation of a step: `{name, score, label, explanation, ...}`."""
+
+    name: str
+    time_ns: int
+    verdict: Mapping[str, object]
+    error_class: str | None
+    """Of an evaluator that failed."""
+    rest: Mapping[str, object]
 
 
 def folded(values: Mapping[str, object], happenings: Sequence[Happening]) -> Mapping[str, object]:
@@ -71,9 +84,36 @@ def choices_in(happenings: Sequence[Happening]) -> list[Message]:
     return found
 
 
-def evaluations_in(happenings: Sequence[Happening]) -> list[Mapping[str, object]]:
-    """Results of evaluations, as they were said."""
-    return [dict(_fields(each)) for each in happenings if each.name == EVALUATION]
+def evaluations_in(happenings: Sequence[Happening]) -> list[Evaluation]:
+    """Results of evaluations in the order they were said, each once: as span event or as record."""
+    found: dict[str, Evaluation] = {}
+    for each in sorted(happenings, key=lambda each: each.time_ns):
+        if each.name == EVALUATION:
+            made = _evaluation(each)
+            found.setdefault(repr((made.time_ns, sorted(made.verdict.items()))), made)
+    return list(found.values())
+
+
+def _evaluation(each: Happening) -> Evaluation:
+    fields = {**each.attributes, **_body(each)}
+    named = {
+        key.removeprefix("gen_ai.evaluation."): value
+        for key, value in fields.items()
+        if key.startswith("gen_ai.evaluation.") and value is not None
+    }
+    verdict = {_SCORES.get(key, key): value for key, value in named.items()}
+    name, failed = verdict.get("name"), fields.get("error.type")
+    return Evaluation(
+        name=name if isinstance(name, str) and name else "evaluation",
+        time_ns=each.time_ns,
+        verdict=verdict,
+        error_class=failed if isinstance(failed, str) and failed else None,
+        rest={
+            key: value
+            for key, value in fields.items()
+            if not key.startswith("gen_ai.evaluation.") and key not in ("error.type", "event.name")
+        },
+    )
 
 
 def failure(

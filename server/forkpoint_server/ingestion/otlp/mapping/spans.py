@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import cast
 
 from forkpoint.events.kinds import Effect, Kind
 
 from forkpoint_server.ingestion.otlp.mapping import calls, names
 from forkpoint_server.ingestion.otlp.mapping.attributes import Attributes
 from forkpoint_server.ingestion.otlp.mapping.calls import Content, Parts
-from forkpoint_server.ingestion.otlp.mapping.happenings import Happening, failure, folded
+from forkpoint_server.ingestion.otlp.mapping.happenings import (
+    Evaluation,
+    Happening,
+    evaluations_in,
+    failure,
+    folded,
+)
 from forkpoint_server.ingestion.otlp.mapping.kinds import kind_of
 from forkpoint_server.ingestion.otlp.mapping.memo import Memo
 from forkpoint_server.ingestion.otlp.mapping.numbers import Counts, counts_of
@@ -42,6 +49,14 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A call that a model asks for."""
+
+    name: str
+    call_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MappedSpan:
     """A step as far as a span tells. Nothing in it is redacted yet."""
 
@@ -62,7 +77,12 @@ class MappedSpan:
     attributes: Mapping[str, object]
     was_text: tuple[str, ...] = ()
     call_id: str | None = None
-    extra: Mapping[str, object] = field(default_factory=dict[str, object])
+    verdict: object = None
+    """What the sender says of its worth; of a validator it is the output too."""
+    asks: tuple[Ask, ...] = ()
+    """The tool calls in the answer of a model, in order."""
+    evaluations: tuple[Evaluation, ...] = ()
+    """Results of evaluations that were said of it, each a step of its own."""
 
 
 def map_span(
@@ -84,6 +104,7 @@ def map_span(
     counts = counts_of(
         attributes, repeats=attributes.get("gen_ai.operation.name") == "fetch_response"
     )
+    said = calls.verdict(attributes)
     asked, answered = attributes.text(*names.MODEL), attributes.text(*names.ANSWERED)
     return MappedSpan(
         kind=kind,
@@ -102,7 +123,9 @@ def map_span(
         attributes=attributes.rest(),
         was_text=content.was_text,
         call_id=attributes.text(*names.CALL_ID) if kind is Kind.TOOL else None,
-        extra=content.extra,
+        verdict=said,
+        asks=_asks(content.output) if kind is Kind.MODEL else (),
+        evaluations=tuple(evaluations_in(happenings)),
     )
 
 
@@ -122,4 +145,19 @@ def _facts(attributes: Attributes) -> RunFacts:
         user=attributes.text(*names.USER),
         tags=tuple(str(tag)[:128] for tag in given[:32] if isinstance(tag, str)),
         own_run=attributes.text("forkpoint.run.id"),
+    )
+
+
+def _asks(output: object) -> tuple[Ask, ...]:
+    messages = cast("list[object]", output) if isinstance(output, list) else []
+    parts = [
+        part
+        for each in messages
+        if isinstance(each, Mapping)
+        for part in cast("list[Mapping[str, object]]", cast("Parts", each).get("parts") or [])
+    ]
+    return tuple(
+        Ask(name=str(part.get("name")), call_id=str(part["id"]) if "id" in part else None)
+        for part in parts
+        if part.get("type") == "tool_call"
     )
