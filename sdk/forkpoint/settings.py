@@ -69,6 +69,9 @@ class Settings:
     recorded too."""
     draws: bool = field(default=True, metadata={"env": "FORKPOINT_DRAWS"})
     """0: what code draws from clock and chance is not recorded, and nothing is patched for it."""
+    variables: tuple[str, ...] = field(default=(), metadata={"env": "FORKPOINT_VARIABLES"})
+    """Environment variables, by comma, whose values are recorded with each run and compared by its
+    replays, as host, folder, hash seed and versions are."""
     resolvers: tuple[str, ...] = field(default=(), metadata={"env": "FORKPOINT_RESOLVERS"})
     """Globs of `module:function`, by comma: what policies and edits of a replay may run here."""
     propagate: tuple[str, ...] = field(

@@ -43,6 +43,7 @@ class RunBegun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     code_version: str | None
     origin: Origin | None = None
     otel: OtelLink | None = None
+    environment: Payload | None = None
 
 
 class StepBegun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -179,6 +180,12 @@ Item = RunBegun | StepBegun | StepOver | Deferred | Attempted | Noted | Passed |
 
 def without_payload(item: Item, reason: str) -> Item:
     """The same fact with its snapshots withheld."""
+    if isinstance(item, RunBegun):
+        return msgspec.structs.replace(
+            item,
+            attributes=item.attributes and _withheld(item.attributes, reason),
+            environment=item.environment and _withheld(item.environment, reason),
+        )
     if isinstance(item, StepBegun):
         parts = {part: _withheld(payload, reason) for part, payload in item.parts.items()}
         return msgspec.structs.replace(item, parts=parts, size=0)

@@ -11,6 +11,7 @@ from contextvars import Token
 from pathlib import Path
 from time import time_ns
 from types import TracebackType
+from typing import cast
 
 import orjson
 
@@ -26,6 +27,7 @@ from forkpoint.capture.items import (
     RunOver,
     StepBegun,
     StepOver,
+    Withheld,
 )
 from forkpoint.capture.payloads import Payloads
 from forkpoint.capture.recorder import Recorder
@@ -33,6 +35,7 @@ from forkpoint.capture.recorder import apply as write_now
 from forkpoint.capture.shared import SharedFile
 from forkpoint.capture.snapshots import taken
 from forkpoint.capture.strands import Frame, Scope, current
+from forkpoint.capture.surroundings import surroundings
 from forkpoint.capture.writer import RunWriter
 from forkpoint.events.ids import RunId
 from forkpoint.events.kinds import RunStatus
@@ -84,6 +87,7 @@ class Run:
         self._traceparent = traceparent
         self._output: Payload | None = None
         self._opening: Payload | None = None
+        self._surroundings: Payload | None = None
         self._lost = 0
         self._lost_steps: set[str] = set()
         self._lost_lock = threading.Lock()
@@ -113,6 +117,9 @@ class Run:
         self.recorder.runs.add(self)
         if self.attributes:
             self._opening = taken(self.attributes)
+        settings = self.recorder.settings
+        if settings.draws:
+            self._surroundings = taken(surroundings(settings.variables))
         if self.interceptor is not None:
             self.recorder.attend()
             for body in self.interceptor.blocks.blocks.values():
@@ -123,7 +130,8 @@ class Run:
                 time_ns=time_ns(),
                 tags=self.tags,
                 attributes=self._opening,
-                code_version=self.recorder.settings.code_version,
+                code_version=settings.code_version,
+                environment=self._surroundings,
                 otel=self._meet_trace(),
                 origin=None if self.interceptor is None else self.interceptor.origin,
             )
@@ -267,11 +275,20 @@ class Run:
                 status=over.status.value,
                 output=root,
                 code_version=self.recorder.settings.code_version,
+                environment=self._where(),
             )
             self.writer.sink.end(self.writer.with_result(record, self.result))
         if self._report is not None:
             self._report.write_bytes(orjson.dumps(self.result.report))
         self.recorder.drain()
+
+    def _where(self) -> Mapping[str, object] | None:
+        """Where this run happens, redacted."""
+        payload = self._surroundings
+        if payload is None or isinstance(payload, Withheld):
+            return None
+        value = self.writer.payloads.redacted(payload)
+        return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
 
 
 def _set_variable(name: str, value: str | None) -> None:

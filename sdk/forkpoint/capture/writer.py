@@ -85,7 +85,7 @@ class RunWriter:
 
     def begin_run(self, begun: RunBegun) -> None:
         """Write the record that opens the run."""
-        refs = self._refs({"attributes": begun.attributes})
+        refs = self._refs({"attributes": begun.attributes, "environment": begun.environment})
         redactor = self.redactor
         self.sink.start(
             RunStart(

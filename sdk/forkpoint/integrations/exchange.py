@@ -77,9 +77,33 @@ class Exchange:
         outcome = self.served
         if outcome is None or outcome.error is None or outcome.chunks is not None:
             return
+        if outcome.attempts:
+            return  # the library comes to it by itself, try by try
         if not isinstance(outcome.error.get("response"), Mapping):
             self.call.repeat(outcome)
             raise rebuild(outcome.error)
+
+    def try_again(self, request: Any) -> Any:
+        """What the next recorded try came to: a refusal, an error, at last the answer."""
+        tries = () if self.served is None else self.served.attempts
+        number = min(self.attempts, len(tries) - 1)
+        if number < 0:
+            return self.answer(request)
+        one, last = tries[number], number == len(tries) - 1
+        if self.attempts < len(tries):
+            self.attempts += 1
+            self.call.attempted(
+                self.attempts, error_class=one.error_class, http_status=one.http_status
+            )
+        if one.error_class is not None:
+            module, _, name = one.error_class.rpartition(".")
+            raise rebuild({"module": module or "builtins", "class": name, "message": ""})
+        if last or (one.http_status or 0) < _ERROR_STATUS:
+            return self.answer(request)
+        library = sys.modules[type(request).__module__.partition(".")[0]]
+        return library.Response(
+            one.http_status, headers={"x-should-retry": "true"}, request=request
+        )
 
     def answer(self, request: Any) -> Any:
         """A response made of the recorded outcome, of the library the request belongs to."""
@@ -139,7 +163,7 @@ class Exchange:
     def raised(self, error: BaseException) -> None:
         """The library raised."""
         outcome = self.served
-        if outcome is not None:
+        if outcome is not None and self.attempts >= len(outcome.attempts):
             self.call.repeat(outcome)
             return
         response = getattr(error, "response", None)

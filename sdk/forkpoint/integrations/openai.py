@@ -38,10 +38,13 @@ def patch() -> None:
     for owner, name, make in (
         (base.SyncAPIClient, "request", _request),
         (base.SyncAPIClient, "_send_request", _send),
+        (base.BaseClient, "_calculate_retry_timeout", _wait_between),
         (base.AsyncAPIClient, "request", _request_async),
         (base.AsyncAPIClient, "_send_request", _send_async),
     ):
-        original = getattr(owner, name)
+        original = getattr(owner, name, None)
+        if original is None:
+            continue  # of another version; the canary tells whether it matters
         wrapper = functools.wraps(original)(make(original))
         cast("Any", wrapper).__forkpoint__ = True
         setattr(owner, name, wrapper)
@@ -133,7 +136,7 @@ def _send(original: Any) -> Any:
         if exchange is None:
             return original(self, request, stream=stream, **how)
         if exchange.served is not None:
-            return exchange.keep(exchange.answer(request))
+            return exchange.keep(exchange.try_again(request))
         try:
             response = original(self, request, stream=stream, **how)
         except BaseException as error:
@@ -145,13 +148,25 @@ def _send(original: Any) -> Any:
     return send
 
 
+def _wait_between(original: Any) -> Any:
+    """Seconds between two tries: none where they are recorded ones."""
+
+    def calculate(self: Any, *args: Any, **kwargs: Any) -> float:
+        exchange = current_exchange.get()
+        if exchange is not None and exchange.served is not None:
+            return 0.0
+        return original(self, *args, **kwargs)
+
+    return calculate
+
+
 def _send_async(original: Any) -> Any:
     async def send(self: Any, request: Any, *, stream: bool, **how: Any) -> Any:
         exchange = current_exchange.get()
         if exchange is None:
             return await original(self, request, stream=stream, **how)
         if exchange.served is not None:
-            return exchange.keep(exchange.answer(request))
+            return exchange.keep(exchange.try_again(request))
         try:
             response = await original(self, request, stream=stream, **how)
         except BaseException as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -11,13 +11,14 @@ from forkpoint.content.blocks import Digest, Value, digest_from_text
 from forkpoint.content.decode import decode, decode_with
 from forkpoint.content.shape import restore
 from forkpoint.events.kinds import ArtifactState
-from forkpoint.events.model import ArtifactRef, StepEnded
+from forkpoint.events.model import ArtifactRef, StepAttempt, StepEnded
 from forkpoint.replay.edits import Edit, patched
 from forkpoint.replay.interception import Kept, Outcome
 from forkpoint.replay.recording import Get, Recording, reference
 from forkpoint.replay.simulate import error_value, failure
 
 _ANSWER_ROLES = frozenset({"output", "error", "chunks", "shape"})
+_NONE: Mapping[int, Sequence[StepAttempt]] = {}
 _SHAPES = 1024
 """Shapes remembered: most answers of a tool have the same one."""
 
@@ -59,8 +60,10 @@ def ended_as(ended: StepEnded, get: Get) -> Outcome:
 class Answers:
     """How the steps of one recording ended, with the blocks that say so."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, *, each_attempt: bool = False) -> None:
+        """`each_attempt`: what a client library tried again is tried again, answer by answer."""
         self._recording = recording
+        self._attempts = recording.attempts if each_attempt else _NONE
         self._shapes: dict[str, tuple[Value, Mapping[Digest, bytes]]] = {}
 
     def recorded(self, place: int) -> Outcome:
@@ -81,6 +84,7 @@ class Answers:
             status=ended.status,
             ended=ended,
             kept=self._kept(refs, blocks),
+            attempts=tuple(self._attempts.get(place, ())),
         )
 
     def edited(self, place: int | None, edit: Edit, *, codec: str | None = None) -> Outcome:

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from forkpoint.content.store import MemoryBlocks
 from forkpoint.events.kinds import Effect, Kind, Verdict
-from forkpoint.events.model import ArtifactRef, Origin, ReplayInfo, StepEnded
+from forkpoint.events.model import ArtifactRef, Origin, ReplayInfo, StepAttempt, StepEnded
 
 
 class Diverged(BaseException):
@@ -98,6 +98,8 @@ class Outcome:
     kept: Kept | None = None
     """Where the answer is just the recorded one: a recorder with the same rules and key may refer
     to it instead of masking and encoding it again."""
+    attempts: tuple[StepAttempt, ...] = ()
+    """Tries of the client library to go through one by one; empty where none shall be repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +236,12 @@ class Interceptor(Protocol):
         ...
 
     def finish(
-        self, *, status: str, output: str | None, code_version: str | None = None
+        self,
+        *,
+        status: str,
+        output: str | None,
+        code_version: str | None = None,
+        environment: Mapping[str, object] | None = None,
     ) -> ReplayResult:
-        """The run is over: its status, the root of its output, and of which code it was."""
+        """The run is over: its status, the root of its output, of which code it was, and where."""
         ...

@@ -10,11 +10,11 @@ from forkpoint.events.kinds import ArtifactState, Kind, RunStatus
 from forkpoint.events.model import (
     ArtifactRef,
     Event,
-    Gap,
     Note,
     RunEnd,
     RunStart,
     SourceRef,
+    StepAttempt,
     StepEnded,
     StepStarted,
 )
@@ -51,6 +51,8 @@ class Recording:
     notes: Sequence[Note]
     numbers: Mapping[int, Sequence[int]]
     """Writer -> `seq` by `sequence_no`."""
+    attempts: Mapping[int, Sequence[StepAttempt]]
+    """Place of a step that its client library tried several times -> its tries."""
 
     @classmethod
     def load(
@@ -81,6 +83,7 @@ class Recording:
             by_seq={seq: place for place, seq in enumerate(reading.seqs)},
             notes=reading.notes,
             numbers=reading.written,
+            attempts=reading.attempts,
         )
 
     def __len__(self) -> int:
@@ -131,6 +134,7 @@ class _Reading:
         self.end_seqs: list[int | None] = []
         self.notes: list[Note] = []
         self.written: dict[int, list[int]] = {}
+        self.attempts: dict[int, list[StepAttempt]] = {}
         self._places: dict[str, int] = {}
         self._numbers: dict[int, list[int]] = {}
         self._gaps = 0
@@ -146,9 +150,13 @@ class _Reading:
             self.end_seqs.append(None)
         elif isinstance(event, StepEnded):
             self._end(seq, event)
+        elif isinstance(event, StepAttempt):
+            place = self._places.get(event.step_id)
+            if place is not None:
+                self.attempts.setdefault(place, []).append(event)
         elif isinstance(event, Note):
             self.notes.append(event)
-        elif isinstance(event, Gap):
+        else:
             self._gaps += 1
 
     def _end(self, seq: int, event: StepEnded) -> None:

@@ -17,6 +17,7 @@ from forkpoint.replay.interception import ReplayResult
 from forkpoint.replay.policy import Policy
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.suggest import suggestion
+from forkpoint.replay.surroundings import Surroundings, differences, judge
 
 REPORT_FORMAT = "forkpoint.divergence/1"
 DIVERGENCES_LISTED = 100
@@ -42,6 +43,8 @@ class Ending:
     guard_gaps: tuple[str, ...] = ()
     """Ways past it that the program holds."""
     code_version: str | None = None
+    environment: Surroundings | None = None
+    """Where it ran."""
 
 
 def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayResult:
@@ -50,7 +53,10 @@ def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayRe
     versions = {recording.start.code_version, ending.code_version} - {None}
     if len(versions) > 1:
         findings.note("code_version", str(ending.code_version))
+    moved = differences(recording, ending.environment)
     if ending.stop is None:
+        free = decider.interventions > 0 or ending.fork
+        judge(moved, findings, nondeterminism=ending.policy.nondeterminism, intervened=free)
         for divergence in _at_the_end(recording, decider, ending):
             findings.diverge(divergence)
     verdict = _verdict(recording, decider, ending)
@@ -79,6 +85,7 @@ def conclude(recording: Recording, decider: Decider, ending: Ending) -> ReplayRe
         "guard": ending.guard,
         "guardGaps": list(ending.guard_gaps),
         "codeVersion": {"recorded": recording.start.code_version, "now": ending.code_version},
+        "environment": moved,
     }
     return ReplayResult(verdict=verdict, report=report)
 

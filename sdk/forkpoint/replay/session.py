@@ -40,6 +40,7 @@ from forkpoint.replay.recording import Recording
 from forkpoint.replay.report import Ending, conclude
 from forkpoint.replay.resolvers import FindResolver, no_resolver
 from forkpoint.replay.spec import ReplaySpec
+from forkpoint.replay.surroundings import Surroundings
 from forkpoint.replay.taint import Taints
 from forkpoint.replay.tokens import TokenOf
 
@@ -72,7 +73,7 @@ class Session(Gated):
         self.blocks = MemoryBlocks()
         """Blocks of the edits and the policy that `origin` names."""
         self.recording = recording
-        self._answers = Answers(recording)
+        self._answers = Answers(recording, each_attempt=spec.policy.retries == "attempts")
         self.spec = spec
         self.cut = spec_cut(recording, spec)
         masking = Masking(recording.start.redaction_key_id, redaction_key_id, token_of)
@@ -175,9 +176,24 @@ class Session(Gated):
             self.moves += 1
             self._live.discard(call.key)
             place = self._points.pop(call.key, None)
+            if place is not None and self.spec.policy.retries == "attempts":
+                self._check_tries(call, place, status)
             wake = None if place is None else self._gate.leave(self._order.of_steps((place,)))
         if wake is not None:
             wake()
+
+    def _check_tries(self, call: CallView, place: int, status: str) -> None:
+        """Whether the library went on trying as long as it did when it was recorded."""
+        ended = self.recording.ended[place]
+        tries = len(self.recording.attempts.get(place, ()))
+        if tries and ended is not None and ended.status != status:
+            found = Divergence(
+                reason="outcome_changed",
+                key=call.key,
+                message=f"recorded as {ended.status} after {tries} tries, now {status} before",
+                place=place,
+            )
+            self._decider.findings.diverge(found)
 
     def live_hosts(self) -> tuple[str, ...]:
         """Hosts that may be reached right now: those of the policy, while a live call is open."""
@@ -221,7 +237,12 @@ class Session(Gated):
             self._gaps.add(what)
 
     def finish(
-        self, *, status: str, output: str | None, code_version: str | None = None
+        self,
+        *,
+        status: str,
+        output: str | None,
+        code_version: str | None = None,
+        environment: Surroundings | None = None,
     ) -> ReplayResult:
         """The run is over: verdict and report. `code_version` is that of the code now."""
         with self._lock:
@@ -240,6 +261,7 @@ class Session(Gated):
                     guard=self.spec.guard,
                     guard_gaps=tuple(sorted(self._gaps)),
                     code_version=code_version,
+                    environment=environment,
                 ),
             )
 

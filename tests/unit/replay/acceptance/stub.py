@@ -12,7 +12,10 @@ CHUNKS = ("one ", "two ", "three")
 
 
 class Stub:
-    """`retry` fails once, `status-N` always, `stream` sends chunks, `broken` breaks after two."""
+    """`retry` fails once, `drop` hangs up once, `status-N` fails always.
+
+    `stream` sends chunks, `broken` breaks after two.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -24,6 +27,8 @@ class Stub:
         with self._lock:
             self.asked.append(model)
             first = self.asked.count(model) == 1
+        if model == "drop" and first:
+            return 0, "", b"", True
         if model == "retry" and first:
             return 500, "application/json", _json({"error": {"message": "try again"}}), False
         if model.startswith("status-"):
@@ -46,6 +51,9 @@ def serving() -> Generator[Stub, None, None]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             status, kind, body, cut = stub.answer(asked["model"])
+            if not status:
+                self.close_connection = True
+                return
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(body) + (99 if cut else 0)))

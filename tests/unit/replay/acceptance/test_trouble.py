@@ -19,7 +19,7 @@ import openai
 import pytest
 from forkpoint.capture.guards import isolation
 from forkpoint.errors import CaptureError
-from forkpoint.events.model import StepEnded, StepStarted
+from forkpoint.events.model import StepAttempt, StepEnded, StepStarted
 from forkpoint.integrations import openai as integration
 from forkpoint.replay.codes import exit_code, verdict_of
 from forkpoint.replay.recording import Recording
@@ -100,6 +100,35 @@ def test_errors(stub: Stub, what: str, monkeypatch: pytest.MonkeyPatch):
     assert (again, report["verdict"], len(stub.asked)) == (said, "identical", asked)
     if what == "tool":
         assert f"{Refused.__name__}" in again
+
+
+@pytest.mark.parametrize(("model", "tried"), [("retry", [500, 200]), ("drop", [None, 200])])
+def test_errors_of_retries_try_by_try(
+    stub: Stub, model: str, tried: list[int | None], monkeypatch: pytest.MonkeyPatch
+):
+    def agent(retries: int = 2) -> str:
+        with client_of(stub.url) as client:
+            patient = client.with_options(max_retries=retries)
+            return str(told(lambda: str(patient.chat.completions.create(model=model, messages=[]))))
+
+    said, recording = record(agent)
+    asked = len(stub.asked)
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    policy = {"policy": "forkpoint.policy/1", "retries": "attempts"}
+
+    with recorded() as tape, forkpoint.replaying(recording, {"policy": policy}) as running:
+        again = run_once(agent)
+        tries = [event.http_status for event in tape.events if isinstance(event, StepAttempt)]
+    impatient, report = replay(recording, lambda: agent(0), policy=policy)
+    _, logical = replay(recording, lambda: agent(0))
+
+    assert running.result is not None
+    assert (again, running.result.verdict, tries) == (said, "identical", tried)
+    assert (set(waits), len(stub.asked)) == ({0.0}, asked)
+    assert impatient != said
+    assert (report["verdict"], report["failedStep"]["reason"]) == ("diverged", "outcome_changed")
+    assert logical["verdict"] == "identical"
 
 
 def test_errors_of_a_cancelled_call():
