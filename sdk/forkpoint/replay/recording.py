@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import ArtifactState, Kind, RunStatus
@@ -51,7 +51,9 @@ class Recording:
     notes: Sequence[Note]
     numbers: Mapping[int, Sequence[int]]
     """Writer -> `seq` by `sequence_no`."""
-    attempts: Mapping[int, Sequence[StepAttempt]]
+    attempts: Mapping[int, Sequence[StepAttempt]] = field(
+        default_factory=dict[int, Sequence[StepAttempt]]
+    )
     """Place of a step that its client library tried several times -> its tries."""
 
     @classmethod
