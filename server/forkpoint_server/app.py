@@ -35,9 +35,11 @@ from forkpoint_server.graphql.context import Services
 from forkpoint_server.graphql.schema import schema
 from forkpoint_server.ingestion.otlp.decode import Signal
 from forkpoint_server.ingestion.otlp.intake import OtlpIntake
+from forkpoint_server.ingestion.pressure import Pressure
 from forkpoint_server.jobs.wake import Waker
 from forkpoint_server.live.listen import Listener
 from forkpoint_server.live.publish import Publisher, publisher_for
+from forkpoint_server.security.allowances import Allowances
 from forkpoint_server.security.authentication import Authenticator
 from forkpoint_server.security.quotas import Rate
 from forkpoint_server.security.room import Room
@@ -74,6 +76,7 @@ def make_services(
     """Everything that requests are served with; databases are connected to when first asked."""
     database = Database(settings.database_url)
     limits = settings.limits
+    room = Room(limits.in_flight)
     return Services(
         settings=settings,
         database=database,
@@ -87,7 +90,9 @@ def make_services(
         comparisons=Comparisons(database, blobs),
         clock=time.time_ns,
         steady=time.monotonic,
-        room=Room(limits.in_flight),
+        room=room,
+        pressure=Pressure(database, settings.pressure, data=settings.data, room=room),
+        allowances=Allowances(database, settings.quotas, clock=time.time_ns, steady=time.monotonic),
         otlp=OtlpIntake(database, settings.otlp, clock=time.time_ns, steady=time.monotonic),
         event_rate=Rate(per_second=limits.events_per_second, burst=limits.events_per_second * 5),
     )
@@ -128,7 +133,9 @@ async def _lifespan(app: Starlette, *, settings: Settings) -> AsyncGenerator[Non
             closing.push_async_callback(_let_go, waker.close)
         if client:
             closing.push_async_callback(_let_go, client.aclose)
+        closing.push_async_callback(_settle, services)
         closing.push_async_callback(_end, asyncio.create_task(services.listener.run()))
+        closing.push_async_callback(_end, asyncio.create_task(services.pressure.run()))
         yield
 
 
@@ -136,6 +143,12 @@ async def _let_go(close: Callable[[], Awaitable[None]]) -> None:
     """Close a client of Redis, which may be away."""
     with contextlib.suppress(RedisError, OSError):
         await close()
+
+
+async def _settle(services: Services) -> None:
+    """Bring the sums of quotas home; a database that is away keeps what it has."""
+    with contextlib.suppress(ServerError):
+        await services.allowances.settle()
 
 
 async def _end(task: asyncio.Task[None]) -> None:

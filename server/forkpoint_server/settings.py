@@ -79,6 +79,44 @@ class OtlpLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PressureLimits:
+    """Beyond these, ingestion answers 503 until it is better."""
+
+    jobs: int = 200_000
+    """Jobs that wait, of all projects."""
+    sealed: int = 10 * 1024 * MIB
+    """Sealed bytes that wait for workers, of all projects."""
+    disk_bytes: int = 2 * 1024 * MIB
+    """FORKPOINT_MIN_FREE_MIB: bytes that must be free where FORKPOINT_DATA lies."""
+    disk_share: float = 0.05
+    """Part of that disk that must be free."""
+    disk_enough: int = 20 * 1024 * MIB
+    """Free bytes that are enough, whatever the share: a twentieth of a large disk is much."""
+    memory: int = 1024 * MIB
+    """FORKPOINT_MEMORY_MIB: bytes of this process; a smaller bound of its container counts."""
+    memory_share: float = 0.8
+    """Part of it from which nothing more is taken in while bodies are in flight."""
+    sampled_s: float = 2.0
+    """Seconds between two looks at all of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """What one project may bring in through tokens; None: unbounded.
+
+    `project.settings["quotas"]` says it for a single project, in the same words; 0 is unbounded.
+    """
+
+    events_per_second: int | None = None
+    daily_bytes: int | None = 20 * 10**9
+    """Of request bodies, unpacked, in a day of UTC."""
+    open_runs: int | None = 1_000
+    """Runs that are `running`."""
+    event_bytes: int | None = None
+    """Of one event, as it is stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the service may be told."""
 
@@ -112,6 +150,8 @@ class Settings:
     """FORKPOINT_COCKPIT: folder of the built cockpit; default: the packaged one."""
     limits: Limits = field(default_factory=Limits)
     otlp: OtlpLimits = field(default_factory=OtlpLimits)
+    pressure: PressureLimits = field(default_factory=PressureLimits)
+    quotas: Quotas = field(default_factory=Quotas)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -135,6 +175,10 @@ class Settings:
             s3_access_key=environment.get("FORKPOINT_S3_ACCESS_KEY", ""),
             s3_secret_key=environment.get("FORKPOINT_S3_SECRET_KEY", ""),
             cockpit=Path(cockpit) if cockpit else None,
+            pressure=PressureLimits(
+                memory=_mebibytes(environment, "FORKPOINT_MEMORY_MIB", 1024),
+                disk_bytes=_mebibytes(environment, "FORKPOINT_MIN_FREE_MIB", 2048),
+            ),
         )
 
     @property
@@ -156,6 +200,13 @@ def _port(environment: Mapping[str, str]) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise SettingsError("FORKPOINT_PORT must be a number from 0 to 65535")
     return int(text)
+
+
+def _mebibytes(environment: Mapping[str, str], variable: str, default: int) -> int:
+    text = environment.get(variable) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 2**30:
+        raise SettingsError(f"{variable} must be a number of MiB")
+    return int(text) * MIB
 
 
 def _names(environment: Mapping[str, str], variable: str) -> frozenset[str]:

@@ -44,6 +44,9 @@ otlp_conflicts = Counter(
     "Spans sent again with other times; the first stays.",
     registry=registry,
 )
+overloads = Counter(
+    "forkpoint_overloads", "Requests refused by back pressure.", ["measure"], registry=registry
+)
 graphql_errors = Counter(
     "forkpoint_graphql_errors", "Errors in GraphQL answers, by code.", ["code"], registry=registry
 )

@@ -320,3 +320,13 @@ diff_report = Table(
     Column("pairs", LargeBinary, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
 )
+
+usage_day = Table(
+    "usage_day",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    # Days of UTC since 1970.
+    Column("day", Integer, primary_key=True),
+    # Of request bodies, unpacked, of senders with a token.
+    Column("bytes", BigInteger, nullable=False),
+)

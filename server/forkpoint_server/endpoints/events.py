@@ -12,7 +12,8 @@ from forkpoint_server.endpoints.requests import (
     services_of,
 )
 from forkpoint_server.errors import BadRequest
-from forkpoint_server.ingestion.batch import Batch, IngestResult, store
+from forkpoint_server.ingestion.batch import IngestResult, store
+from forkpoint_server.ingestion.incoming import CONFLICT, TOO_LARGE
 from forkpoint_server.ingestion.lines import LineReader
 from forkpoint_server.security.bodies import BodyLimits, read_parts
 from forkpoint_server.security.room import Grow
@@ -35,10 +36,11 @@ async def post_events(request: Request) -> Response:
         raise UnsupportedMediaType("send application/x-ndjson", field="content-type")
     principal = await authenticate(request)
     principal.require(Scope.INGEST)
+    ceilings = await services.admit(principal)
     with services.room.entered(sender_of(request, principal)) as grow:
-        batch = await _read(request, services.settings.limits, grow)
-        if principal.token_id:
-            services.event_rate.take(principal.token_id, len(batch.events), now_s=services.steady())
+        lines = await _read(request, services.settings.limits, grow)
+        batch = lines.batch(event_bytes=ceilings.event_bytes)
+        services.spend(principal, events=len(batch.events), size=lines.size)
         result = await store(
             services.database,
             principal,
@@ -48,13 +50,13 @@ async def post_events(request: Request) -> Response:
     return json_response(_answer(result), status=_status(result))
 
 
-async def _read(request: Request, limits: Limits, grow: Grow) -> Batch:
+async def _read(request: Request, limits: Limits, grow: Grow) -> LineReader:
     """The lines, each read as soon as it is there: the body is never held as a whole."""
     lines = LineReader(limits)
     bounds = BodyLimits(size=limits.events_body, idle_s=limits.idle_s, whole_s=limits.body_s)
     await read_parts(request, bounds, grow, lines.feed)
     lines.finish()
-    return lines.batch()
+    return lines
 
 
 def _answer(result: IngestResult) -> dict[str, object]:
@@ -78,9 +80,10 @@ def _answer(result: IngestResult) -> dict[str, object]:
 
 
 def _status(result: IngestResult) -> int:
-    """200 if anything was taken, else 409 for a conflict or missing blocks, else 400."""
+    """200 if anything was taken, else 409 for a conflict or missing blocks, 413 for size, 400."""
+    codes = {event.code for event in result.rejected}
     if result.accepted or result.duplicates or result.held:
         return 200
-    if result.missing or any(event.code == "conflict" for event in result.rejected):
+    if result.missing or CONFLICT in codes:
         return 409
-    return 400 if result.rejected else 200
+    return 413 if codes == {TOO_LARGE} else 400 if codes else 200

@@ -70,7 +70,13 @@ async def _execute(request: Request) -> ExecutionResult:
     with services.room.entered(sender_of(request, principal)) as grow:
         body = await read_packed_body(request, bounds, grow)
         operation = _operation(read_json(body), query_limit=limits.query)
-        context = Context(services, principal, peer=peer_of(request).address, is_socket=False)
+        context = Context(
+            services,
+            principal,
+            peer=peer_of(request).address,
+            is_socket=False,
+            body_size=len(body),
+        )
         return await _run(operation, context, limits.deadline_s)
 
 

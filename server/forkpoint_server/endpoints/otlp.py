@@ -52,8 +52,10 @@ async def _export(request: Request, form: Form, signal: Signal) -> Response:
     services = services_of(request)
     principal = await authenticate(request)
     principal.require(Scope.INGEST)
+    await services.admit(principal)
     with services.room.entered(sender_of(request, principal)) as grow:
         body = await _body(request, grow)
+        services.allowances.spend(principal, events=0, size=len(body))
         taken = await services.otlp.take(
             principal,
             body,

@@ -14,8 +14,10 @@ from forkpoint_server.diff.comparisons import Comparisons
 from forkpoint_server.errors import PayloadRefused
 from forkpoint_server.graphql.loaders import Loaders
 from forkpoint_server.ingestion.otlp.intake import OtlpIntake
+from forkpoint_server.ingestion.pressure import Pressure
 from forkpoint_server.live.listen import Listener
 from forkpoint_server.live.publish import Publisher
+from forkpoint_server.security.allowances import Allowances, Ceilings
 from forkpoint_server.security.audit import audit_refused
 from forkpoint_server.security.authentication import Authenticator
 from forkpoint_server.security.principals import Principal
@@ -46,19 +48,40 @@ class Services:
     """Events by token."""
     room: Room
     """Bytes of bodies in flight."""
+    pressure: Pressure
+    allowances: Allowances
+    """Quotas of projects."""
     otlp: OtlpIntake
     """What /v1/traces and /v1/logs bring."""
+
+    async def admit(self, principal: Principal) -> Ceilings:
+        """Asked by each door of ingestion before it reads; raises `Overloaded`, `RateLimited`."""
+        self.pressure.check()
+        return await self.allowances.admit(principal)
+
+    def spend(self, principal: Principal, *, events: int, size: int) -> None:
+        """Count what came; raises `RateLimited` while token or project is too fast."""
+        if principal.token_id is not None:
+            self.event_rate.take(principal.token_id, events, now_s=self.steady())
+        self.allowances.spend(principal, events=events, size=size)
 
 
 class Context:
     """Of one operation over HTTP, or of one socket. Sockets carry subscriptions only."""
 
     def __init__(
-        self, services: Services, principal: Principal | None, *, peer: str, is_socket: bool
+        self,
+        services: Services,
+        principal: Principal | None,
+        *,
+        peer: str,
+        is_socket: bool,
+        body_size: int = 0,
     ) -> None:
         self.services = services
         self.peer = peer
         self.is_socket = is_socket
+        self.body_size = body_size
         self.connection_params: object = None
         self._principal = principal
         self._loaders: Loaders | None = None
@@ -83,10 +106,13 @@ class Context:
         """The one project this caller sees."""
         return self.principal.project_id
 
+    async def admit_batch(self) -> Ceilings:
+        """Whether more can be taken in; raises `Overloaded` and `RateLimited`."""
+        return await self.services.admit(self.principal)
+
     def take_quota(self, events: int) -> None:
-        """Count events against the token; raises `RateLimited`. Loopback has no quota."""
-        if token_id := self.principal.token_id:
-            self.services.event_rate.take(token_id, events, now_s=self.services.steady())
+        """Count events and the body that brought them; raises `RateLimited`."""
+        self.services.spend(self.principal, events=events, size=self.body_size)
 
     def note_refused(self, payload: str, refused: PayloadRefused) -> None:
         """Remember that payload was asked for that is not to be read; not what still waits."""

@@ -14,7 +14,7 @@ from forkpoint_server.artifacts.blocks import Arrived, read_blocks
 from forkpoint_server.artifacts.epochs import enter
 from forkpoint_server.db.engine import Database, driver
 from forkpoint_server.ingestion.conflicts import audit_conflicts
-from forkpoint_server.ingestion.incoming import Incoming, Rejected, read_events
+from forkpoint_server.ingestion.incoming import Incoming, Rejected, read_events, within
 from forkpoint_server.ingestion.intake import Intake
 from forkpoint_server.ingestion.sequence import Order
 from forkpoint_server.ingestion.state import RunState, lock_runs
@@ -60,6 +60,7 @@ async def ingest(
     blocks: Sequence[object],
     live: Publisher,
     clock: Callable[[], int] = time.time_ns,
+    event_bytes: int | None = None,
 ) -> IngestResult:
     """Store parsed JSON values; when this returns they are committed.
 
@@ -67,9 +68,9 @@ async def ingest(
     then. A bad event fails alone and is listed in `rejected`.
     """
     if len(events) + len(blocks) > LONG_BATCH:
-        batch = await asyncio.to_thread(_read, events, blocks)
+        batch = await asyncio.to_thread(_read, events, blocks, event_bytes)
     else:
-        batch = _read(events, blocks)
+        batch = _read(events, blocks, event_bytes)
     return await store(connection_source, principal, batch, live=live, clock=clock)
 
 
@@ -106,9 +107,10 @@ async def store(
     return _counted(_result(runs, orders, [*batch.rejected, *strangers]))
 
 
-def _read(events: Sequence[object], blocks: Sequence[object]) -> Batch:
+def _read(events: Sequence[object], blocks: Sequence[object], event_bytes: int | None) -> Batch:
     read, rejected = read_events(events)
-    return Batch(events=read, rejected=rejected, blocks=read_blocks(blocks))
+    small, large = within(read, event_bytes)
+    return Batch(events=small, rejected=[*rejected, *large], blocks=read_blocks(blocks))
 
 
 def _counted(result: IngestResult) -> IngestResult:

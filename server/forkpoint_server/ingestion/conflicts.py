@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from forkpoint_server.db.engine import Database, Driver
 from forkpoint_server.errors import Conflict
-from forkpoint_server.ingestion.incoming import Rejected
+from forkpoint_server.ingestion.incoming import CONFLICT, Rejected
 from forkpoint_server.ingestion.sequence import Order
 from forkpoint_server.security.audit import Action, Entry, named, record, record_alone
 from forkpoint_server.security.principals import Principal
@@ -47,4 +47,4 @@ async def auditing_conflict(
 
 
 def _conflicting(rejected: Sequence[Rejected]) -> list[str]:
-    return [each.id or "" for each in rejected if each.code == "conflict"]
+    return [each.id or "" for each in rejected if each.code == CONFLICT]

@@ -17,6 +17,11 @@ from forkpoint_server.ingestion.digests import read_digest
 from forkpoint_server.ingestion.plain import ARTIFACTS_LIMIT, INT32_MAX, SEQUENCE_MAX, body_of
 from forkpoint_server.ingestion.reading import Read, read_all
 
+CONFLICT = "conflict"
+"""Code of an event whose id stands for another one already: `CONFLICT` in the faults guide."""
+TOO_LARGE = "event_too_large"
+"""Code of an event over the project's quota of bytes."""
+
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event that fits the schema, with its identity."""
@@ -54,6 +59,22 @@ def read_events(values: Sequence[object]) -> tuple[list[Incoming], list[Rejected
         else:
             rejected.append(each)
     return read, rejected
+
+
+def within(
+    events: Sequence[Incoming], event_bytes: int | None
+) -> tuple[Sequence[Incoming], list[Rejected]]:
+    """The events that are not over a quota of bytes, and the refusals of the others."""
+    if event_bytes is None:
+        return events, []
+    small = [each for each in events if len(each.body) <= event_bytes]
+    message = f"an event of this project may have {event_bytes} bytes; move content to artifacts"
+    large = [
+        Rejected(index=each.index, id=each.id.hex(), code=TOO_LARGE, message=message)
+        for each in events
+        if len(each.body) > event_bytes
+    ]
+    return small, large
 
 
 def taken(found: Read | EventError, *, index: int) -> Incoming | Rejected:

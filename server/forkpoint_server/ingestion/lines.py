@@ -8,7 +8,7 @@ from typing import cast
 from forkpoint_server.artifacts.blocks import Arriving
 from forkpoint_server.errors import BadRequest, LimitExceeded
 from forkpoint_server.ingestion.batch import Batch
-from forkpoint_server.ingestion.incoming import Incoming, Rejected, taken
+from forkpoint_server.ingestion.incoming import Incoming, Rejected, taken, within
 from forkpoint_server.ingestion.reading import checked, read_line
 from forkpoint_server.security.json_text import read_json
 from forkpoint_server.settings import Limits
@@ -30,6 +30,8 @@ class LineReader:
         self._uuids: set[str] = set()
         self.waiting = b""
         """The line that has not ended yet."""
+        self.size = 0
+        """Bytes so far."""
         self._place = 0
         self._skipping = False
         self._events: list[Incoming] = []
@@ -40,6 +42,7 @@ class LineReader:
 
         Raises `LimitExceeded` (`lines`) and what `Arriving.add` raises.
         """
+        self.size += len(part)
         *lines, self.waiting = (self.waiting + part).split(b"\n")
         if self._place + len(lines) > self._limits.events_lines:
             raise self._too_many
@@ -55,9 +58,14 @@ class LineReader:
         self._take(self.waiting)
         self.waiting = b""
 
-    def batch(self) -> Batch:
-        """All that came."""
-        return Batch(events=self._events, rejected=self._rejected, blocks=self._arriving.arrived())
+    def batch(self, *, event_bytes: int | None = None) -> Batch:
+        """All that came; events over a quota of bytes are refused."""
+        events, large = within(self._events, event_bytes)
+        return Batch(
+            events=events,
+            rejected=[*self._rejected, *large],
+            blocks=self._arriving.arrived(),
+        )
 
     def _take(self, line: bytes) -> None:
         if self._skipping:

@@ -25,7 +25,7 @@ from forkpoint_server.ingestion.intake import Intake
 from forkpoint_server.ingestion.otlp.finishing import end_now
 from forkpoint_server.ingestion.rows import Rows
 from forkpoint_server.ingestion.sequence import Order
-from forkpoint_server.ingestion.start import insert_run
+from forkpoint_server.ingestion.start import check_open, insert_run
 from forkpoint_server.ingestion.state import RunState, lock_runs, store_runs
 from forkpoint_server.ingestion.stored import load_orders
 from forkpoint_server.ingestion.writer import insert_artifacts
@@ -64,10 +64,12 @@ async def start_run(
     *,
     live: Publisher | None = None,
     clock: Callable[[], int] = time.time_ns,
+    open_runs: int | None = None,
 ) -> StartResult:
     """Store a `RunStart`; a repetition is a sign of life and changes nothing else.
 
-    Raises `BadRequest`, and `Conflict` if the id stands for another record.
+    Raises `BadRequest`, `Conflict` if the id stands for another record, and `RateLimited` if the
+    project has `open_runs` running already.
     """
     start = _read_start(record)
     arrived = read_blocks(blocks)
@@ -84,6 +86,7 @@ async def start_run(
             intake.driver, start, project_id=principal.project_id, now_ns=intake.now_ns
         )
         if created:
+            await check_open(intake.driver, principal.project_id, allowed=open_runs)
             run = (await lock_runs(intake.driver, [start.run_id]))[start.run_id]
             await intake.store_blocks(arrived, owner=run)
             await _hang(intake, run, refs)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from forkpoint.events.model import Gap
 
-from forkpoint_server.ingestion.incoming import Incoming, Rejected
+from forkpoint_server.ingestion.incoming import CONFLICT, Incoming, Rejected
 
 HELD_LIMIT = 10_000
 """Events of one run that may wait for predecessors at a time."""
@@ -107,7 +107,7 @@ class Order:
         if same:
             self.duplicates += 1
         else:
-            self._reject(event, "conflict", "another event with this id is stored; it stays")
+            self._reject(event, CONFLICT, "another event with this id is stored; it stays")
 
     def _reject(self, event: Incoming, code: str, message: str) -> None:
         self.rejected.append(

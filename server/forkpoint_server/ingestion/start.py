@@ -8,7 +8,10 @@ from forkpoint.events.model import Origin, OtelLink, RunStart
 from forkpoint.events.wire import encode
 
 from forkpoint_server.db.engine import Driver
-from forkpoint_server.errors import Conflict
+from forkpoint_server.errors import Conflict, RateLimited
+
+OPEN_RUNS_S = 10
+"""Seconds after which to try again to open one more run; a silent one ends after a minute."""
 
 
 async def insert_run(driver: Driver, start: RunStart, *, project_id: int, now_ns: int) -> bool:
@@ -63,6 +66,33 @@ async def insert_run(driver: Driver, start: RunStart, *, project_id: int, now_ns
     if not same:
         raise Conflict(f"run id {start.run_id} is taken by another run; make a new one")
     return False
+
+
+async def check_open(driver: Driver, project_id: int, *, allowed: int | None) -> None:
+    """Raise `RateLimited` if more runs of the project are running. Index: `run_unfinished`."""
+    if allowed is None:
+        return
+    running = await driver.fetchval(
+        """
+        select count(*)
+        from (
+          select
+          from run
+          where project_id = $1
+            and not finished
+            and status = 'running'
+          limit $2) as running
+        """,
+        project_id,
+        allowed + 1,
+    )
+    if running > allowed:
+        raise RateLimited(
+            f"{allowed} runs of this project are open; finish some first",
+            retry_after_s=OPEN_RUNS_S,
+            quota="open_runs",
+            allowed=allowed,
+        )
 
 
 def _origin(origin: Origin | None) -> tuple[object, ...]:

@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "api.md").read_text()
-_CODE = re.compile(r'code(?:: str)? ?= ?"([a-z_]+)"|_reject\(\s*event,\s*"([a-z_]+)"')
+_CODE = re.compile(
+    r'code(?:: str)? ?= ?"([a-z_]+)"|_reject\(\s*event,\s*"([a-z_]+)"'
+    r'|^[A-Z_]+ = "([a-z_]+)"\n"""Code ',
+    re.MULTILINE,
+)
 PLACES = (
     "server/forkpoint_server/errors.py",
     "server/forkpoint_server/ingestion",
@@ -27,8 +31,8 @@ INTERNAL = re.compile(r"job_|lease_|revision_|collection_")
 def codes_in(place: str) -> set[str]:
     path = ROOT / place
     files = path.rglob("*.py") if path.is_dir() else [path]
-    found = {first or second for file in files for first, second in _CODE.findall(file.read_text())}
-    return {code for code in found if not INTERNAL.match(code)}
+    found = {code for file in files for codes in _CODE.findall(file.read_text()) for code in codes}
+    return {code for code in found if code and not INTERNAL.match(code)}
 
 
 @pytest.mark.parametrize("place", PLACES)

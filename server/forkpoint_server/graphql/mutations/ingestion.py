@@ -133,6 +133,7 @@ class IngestionMutation:
     async def start_run(self, info: Info, input: StartRunInput) -> StartRunPayload:
         """Open a run; idempotent by its id."""
         context = info.context
+        ceilings = await context.admit_batch()
         if input.replay is not None:
             await claim_session(context, input.replay, input.record)
         result = await start_run(
@@ -141,6 +142,7 @@ class IngestionMutation:
             input.record,
             listed(input.blocks, field="blocks"),
             live=context.services.publisher(context.project_id),
+            open_runs=ceilings.open_runs,
         )
         run = None if result.missing else await _run(context, result.run_id)
         return StartRunPayload(run=run, created=result.created, missing=list(result.missing))
@@ -149,6 +151,7 @@ class IngestionMutation:
     async def ingest_events(self, info: Info, input: IngestEventsInput) -> IngestEventsPayload:
         """Store events: each good one once, each bad one listed with its code."""
         context = info.context
+        ceilings = await context.admit_batch()
         events = listed(input.events, field="events")
         context.take_quota(len(events))
         if input.replay is not None:
@@ -159,6 +162,7 @@ class IngestionMutation:
             events=events,
             blocks=listed(input.blocks, field="blocks"),
             live=context.services.publisher(context.project_id),
+            event_bytes=ceilings.event_bytes,
         )
         if input.replay is not None and result.accepted:
             await note_progress(context, input.replay)
@@ -168,6 +172,7 @@ class IngestionMutation:
     async def finish_run(self, info: Info, input: FinishRunInput) -> FinishRunPayload:
         """Close a run; what its writers sent and did not arrive becomes gaps."""
         context = info.context
+        context.services.pressure.check()
         if input.replay is not None:
             await renew_session(context, input.replay)
         result = await finish_run(
