@@ -79,7 +79,7 @@ def _plain(line: bytes) -> Numbered | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     event = row.event
-    if event.time_ns > INT64_MAX or not UUID_TEXT.match(event.run_id):
+    if event.beyond is not None or event.time_ns > INT64_MAX or not UUID_TEXT.match(event.run_id):
         return None
     return (row.seq, event) if _ids_hold(event) and _names_hold(event) else None
 

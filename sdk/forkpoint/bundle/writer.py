@@ -45,6 +45,7 @@ from forkpoint.events.model import (
     StepEnded,
     StepStarted,
 )
+from forkpoint.events.wire import whole
 
 IN_MEMORY = 8 << 20
 """Bytes of a member kept in memory while it grows; more goes to a temporary file."""
@@ -148,7 +149,7 @@ class _Draft:
 
     def _written(self, events: Iterable[tuple[int, Event]]) -> Iterator[tuple[ArtifactRef, ...]]:
         for seq, event in events:
-            line = encode({"seq": seq, "event": event}) + b"\n"
+            line = encode({"seq": seq, "event": whole(event)}) + b"\n"
             if len(line) > LINE_LIMIT:
                 raise BundleError(
                     f"event {seq} is larger than {LINE_LIMIT} bytes", code="too_large"

@@ -7,17 +7,35 @@ list of plain fields is that of the redaction guide: ids, kinds, statuses, times
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from forkpoint.events.kinds import ArtifactState, Effect, Kind, Match, Mode, RunStatus, Verdict
 
 SCHEMA_VERSION = 1
+"""Major: a record of a newer one is not understood."""
+SCHEMA_MINOR = 1
+"""Grows with each optional field. 1.1 brought `RunStart.otel`, and `minor` itself."""
+
+
+RESERVED = "$beyond"
+"""A name that nothing on the wire may have: that of `beyond`."""
 
 
 class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, frozen=True, gc=False):
     """What all of them share; msgspec does not inherit `kw_only`. None can be part of a cycle."""
+
+
+class _Versioned(_Wire, frozen=True, kw_only=True):
+    """What events and the records of a run say of their version."""
+
+    v: Literal[1] = 1
+    minor: int = 0
+    """The lowest minor version that has all fields of this record. Unknown fields of a newer one
+    are kept; under one that is known here they are a mistake."""
+    beyond: dict[str, Any] | None = msgspec.field(default=None, name=RESERVED)
+    """Fields of a newer minor version, see `growth`. Never on the wire under a name of its own."""
 
 
 class ArtifactRef(_Wire, frozen=True, kw_only=True):
@@ -65,13 +83,12 @@ class ReplayInfo(_Wire, frozen=True, kw_only=True):
     waited_ns: int = 0
 
 
-class _Event(_Wire, frozen=True, kw_only=True):
+class _Event(_Versioned, frozen=True, kw_only=True):
     run_id: str
     sequence_no: int
     """Place among the events of its writer: 0, 1, 2, ... without holes."""
     time_ns: int
     """Wall clock, Unix epoch, nanoseconds."""
-    v: Literal[1] = 1
     writer: int = 0
 
 
@@ -172,13 +189,12 @@ class OtelLink(_Wire, frozen=True, kw_only=True):
     span_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
 
 
-class RunStart(_Wire, frozen=True, kw_only=True):
+class RunStart(_Versioned, frozen=True, kw_only=True):
     """A run begins; sent as `startRun`, first record of a spool."""
 
     run_id: str
     name: str
     started_ns: int
-    v: Literal[1] = 1
     content_format: str = "content/1"
     signature_codec: str = "sig/1"
     ruleset_id: str | None = None
@@ -194,13 +210,12 @@ class RunStart(_Wire, frozen=True, kw_only=True):
     artifacts: tuple[ArtifactRef, ...] = ()
 
 
-class RunEnd(_Wire, frozen=True, kw_only=True):
+class RunEnd(_Versioned, frozen=True, kw_only=True):
     """A run is over; sent as `finishRun`, last record of a spool."""
 
     run_id: str
     status: RunStatus
     ended_ns: int
-    v: Literal[1] = 1
     error_class: str | None = None
     events: dict[str, int] = {}
     """Number of events each writer sent, by writer number as text; fewer stored means a gap."""

@@ -10,24 +10,39 @@ import hashlib
 import math
 import re
 from collections.abc import Collection, Mapping
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
 from forkpoint.errors import EventError
+from forkpoint.events.growth import Fields, join, split
 from forkpoint.events.ids import ROOT_TEXT, UUID_TEXT
 from forkpoint.events.kinds import Kind
-from forkpoint.events.model import SCHEMA_VERSION, Event, RunEnd, RunStart
+from forkpoint.events.model import (
+    RESERVED,
+    SCHEMA_MINOR,
+    SCHEMA_VERSION,
+    Event,
+    RunEnd,
+    RunStart,
+)
+from forkpoint.events.upgrade import upgraded
 
 NAME_LIMIT = 256
 FIELD_LIMIT = 65_536
 """Characters of any one string in an event; payload belongs into artifacts."""
+BEYOND_LIMIT = 16_384
+"""Bytes of all fields of a newer minor version together."""
 DEPTH_LIMIT = 8
 INT64_MAX = 2**63 - 1
 
+Record = TypeVar("Record", bound=Event | RunStart | RunEnd)
 _encoder = msgspec.json.Encoder()
 _ordered = msgspec.json.Encoder(order="deterministic")
-_EVENT_TYPES = frozenset({"step_started", "step_ended", "step_attempt", "gap", "note"})
+_STRUCTS: Mapping[str, type[Event]] = {
+    str(one.__struct_config__.tag): one for one in Event.__args__
+}
+_EVENT_TYPES = frozenset(_STRUCTS)
 _KINDS = frozenset(Kind)
 _NAMES = ("name", "model", "subtype", "error_class", "finish_reason", "reason")
 _ROOTS = ("signature", "delta")
@@ -35,17 +50,29 @@ _ROOTS = ("signature", "delta")
 
 def encode(record: Event | RunStart | RunEnd) -> bytes:
     """One record as compact UTF-8 JSON without a line break."""
-    return _encoder.encode(record)
+    return _encoder.encode(whole(record))
 
 
 def content_digest(event: Event) -> bytes:
     """32 bytes that tell two events of one id apart: SHA-256 of the event with sorted keys."""
-    return hashlib.sha256(_ordered.encode(event)).digest()
+    return hashlib.sha256(_ordered.encode(whole(event))).digest()
 
 
 def to_builtins(record: Event | RunStart | RunEnd) -> dict[str, object]:
     """A record as plain JSON values, as GraphQL variables and answers carry it."""
-    return cast("dict[str, object]", msgspec.to_builtins(record))
+    return cast("dict[str, object]", msgspec.to_builtins(whole(record)))
+
+
+def whole(record: Event | RunStart | RunEnd) -> object:
+    """What is to be encoded: the record, or its JSON values with what a newer version added."""
+    if record.beyond is None:
+        return record
+    return join(cast("Fields", msgspec.to_builtins(without_beyond(record))), record.beyond)
+
+
+def without_beyond(record: Record) -> Record:
+    """A record without the fields that this version does not know."""
+    return msgspec.structs.replace(record, beyond=None)
 
 
 def read_event(value: object) -> Event:
@@ -59,9 +86,10 @@ def read_event(value: object) -> Event:
         raise EventError("an event must be a JSON object", field="")
     fields = cast("Mapping[str, object]", value)
     check_scalars(fields, path="", depth=0)
+    fields = upgraded(fields)
     _check_lists(fields)
     _check_ids(fields)
-    return _convert(fields, Event)
+    return cast("Event", _convert(fields, _STRUCTS[str(fields["event_type"])]))
 
 
 def read_run_start(value: object) -> RunStart:
@@ -79,18 +107,39 @@ def _read_record(value: object, record: type[RunStart] | type[RunEnd]) -> object
         raise EventError("a run record must be a JSON object", field="")
     fields = cast("Mapping[str, object]", value)
     check_scalars(fields, path="", depth=0)
+    fields = upgraded(fields)
     _check_ids(fields)
     return _convert(fields, record)
 
 
-def _convert(fields: Mapping[str, object], into: object) -> Event:
+def _convert(fields: Fields, into: type[Event | RunStart | RunEnd]) -> Event | RunStart | RunEnd:
+    fields, beyond = _parted(fields, into)
     try:
-        return cast("Event", msgspec.convert(fields, into))  # type: ignore[call-overload]
+        record = msgspec.convert(fields, into)
     except msgspec.ValidationError as error:
         where = _place(str(error))
         raise EventError(
             f"the record does not fit schema version {SCHEMA_VERSION} at `{where}`", field=where
         ) from None
+    return msgspec.structs.replace(record, beyond=beyond) if beyond else record
+
+
+def _parted(fields: Fields, into: type[msgspec.Struct]) -> tuple[Fields, Fields]:
+    """The fields of this version, and what a newer minor version added to them."""
+    if RESERVED in fields:
+        raise EventError(f"no field is called `{RESERVED}`", field=RESERVED)
+    minor = fields.get("minor", 0)
+    if not isinstance(minor, int) or minor <= SCHEMA_MINOR:
+        return fields, {}
+    known, beyond = split(fields, into)
+    if beyond and len(_encoder.encode(beyond)) > BEYOND_LIMIT:
+        raise EventError(
+            f"fields of a newer version may have {BEYOND_LIMIT} bytes; make them artifacts",
+            code="field_too_large",
+            field=max(beyond, key=lambda name: len(_encoder.encode(beyond[name])))[:NAME_LIMIT],
+            limit=BEYOND_LIMIT,
+        )
+    return known, beyond
 
 
 def _place(message: str) -> str:
@@ -148,12 +197,6 @@ def _check_text(text: str, path: str) -> None:
 
 
 def _check_lists(fields: Mapping[str, object]) -> None:
-    if fields.get("v", SCHEMA_VERSION) != SCHEMA_VERSION:
-        raise EventError(
-            f"only schema version {SCHEMA_VERSION} is known here; upgrade the server",
-            code="version_unknown",
-            field="v",
-        )
     if not _is_one_of(fields.get("event_type"), _EVENT_TYPES):
         raise EventError(
             f"`event_type` must be one of {', '.join(sorted(_EVENT_TYPES))}",

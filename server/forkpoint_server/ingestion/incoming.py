@@ -162,6 +162,7 @@ def _rejected(index: int, error: EventError) -> Rejected:
 
 def _check(event: Event) -> None:
     _at_most(event.writer, INT32_MAX, "writer")
+    _at_most(event.minor, INT32_MAX, "minor")
     _at_most(event.sequence_no, SEQUENCE_MAX, "sequence_no")
     check_artifacts(artifacts_of(event))
     if isinstance(event, StepEnded):

@@ -6,6 +6,7 @@ import msgspec
 from forkpoint.content import Digest
 from forkpoint.events.kinds import ArtifactState, Health, Kind
 from forkpoint.events.model import ArtifactRef, Gap, Note, StepEnded, StepStarted
+from forkpoint.events.wire import without_beyond
 
 from forkpoint_server.db.tables import RUN_ITSELF
 from forkpoint_server.ingestion.digests import read_digest
@@ -17,6 +18,7 @@ from forkpoint_server.ingestion.incoming import (
     root_of,
     step_of,
 )
+from forkpoint_server.ingestion.plain import body_of
 from forkpoint_server.ingestion.rows import (
     ArtifactRow,
     EventRow,
@@ -64,13 +66,23 @@ class Materialiser:
         run, event = self._run, incoming.event
         run.head += 1
         run.stored_bytes += len(incoming.body)
-        self._rows.events.append(_event_row(incoming, run.head, self._project_id))
+        body = incoming.body if event.beyond is None else self._readable(incoming)
+        self._rows.events.append(_event_row(incoming, run.head, self._project_id, body))
         if isinstance(event, StepStarted):
             self._start(event, run.head)
         elif isinstance(event, StepEnded):
             self._end(event, run.head)
         elif isinstance(event, Gap):
             run.lose(event.count)
+
+    def _readable(self, incoming: Incoming) -> bytes:
+        """The stored form of an event with fields of a newer version: they are payload to us, so
+        they stay only where its sender redacted by rules that are known here.
+        """
+        if self._ruleset_known:
+            return incoming.body
+        self._run.health.add(Health.PRIVACY_RISK)
+        return body_of(without_beyond(incoming.event))
 
     def hang(self, incoming: Incoming) -> None:
         """Write the artifacts of an event, also of one that waits for its predecessors."""
@@ -184,7 +196,7 @@ def _step_row(
     )
 
 
-def _event_row(incoming: Incoming, seq: int, project_id: int) -> EventRow:
+def _event_row(incoming: Incoming, seq: int, project_id: int, body: bytes) -> EventRow:
     event = incoming.event
     return (
         event.run_id,
@@ -196,7 +208,7 @@ def _event_row(incoming: Incoming, seq: int, project_id: int) -> EventRow:
         step_of(event),
         event.time_ns,
         incoming.digest,
-        incoming.body,
+        body,
         project_id,
     )
 

@@ -11,7 +11,7 @@ from forkpoint.content import ContentError
 from forkpoint.events.ids import UUID_TEXT
 from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import ArtifactRef, Event, ReplayInfo, StepEnded, StepStarted
-from forkpoint.events.wire import FIELD_LIMIT, INT64_MAX, NAME_LIMIT
+from forkpoint.events.wire import FIELD_LIMIT, INT64_MAX, NAME_LIMIT, whole
 
 from forkpoint_server.ingestion.digests import read_digest
 
@@ -28,7 +28,7 @@ _CLEAN = ArtifactState.CLEAN
 
 def body_of(event: Event) -> bytes:
     """An event as JSON with sorted keys, as it is stored."""
-    return _encode(event)
+    return _encode(whole(event))
 
 
 def plain_body(event: Event, uuids: set[str]) -> bytes | None:
@@ -55,6 +55,8 @@ def _is_plain(event: Event, uuids: set[str]) -> bool:
         return False
     return (
         plain
+        and event.beyond is None
+        and 0 <= event.minor <= INT32_MAX
         and 0 <= event.sequence_no <= SEQUENCE_MAX
         and 0 <= event.writer <= INT32_MAX
         and -INT64_MAX <= event.time_ns <= INT64_MAX

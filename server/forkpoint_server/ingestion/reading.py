@@ -45,6 +45,12 @@ def read_line(text: bytes) -> Event | None:
         return None
 
 
+def read_stored(body: bytes) -> Event:
+    """The event of a stored body, whatever version it was sent in."""
+    event = read_line(body)
+    return event if event is not None else read_event(msgspec.json.decode(body))
+
+
 def read_all(values: Sequence[object]) -> list[Read | EventError]:
     """Each value as the event that `read_event` makes of it, or the error that it raises.
 

@@ -11,7 +11,13 @@ from forkpoint.errors import EventError
 from forkpoint.events.ids import UUID_TEXT
 from forkpoint.events.kinds import RunStatus
 from forkpoint.events.model import ArtifactRef, RunEnd, RunStart
-from forkpoint.events.wire import encode, read_run_end, read_run_start
+from forkpoint.events.wire import (
+    Record,
+    encode,
+    read_run_end,
+    read_run_start,
+    without_beyond,
+)
 
 from forkpoint_server.artifacts.blocks import read_blocks
 from forkpoint_server.artifacts.epochs import enter
@@ -24,6 +30,7 @@ from forkpoint_server.ingestion.incoming import check_artifacts, root_of
 from forkpoint_server.ingestion.intake import Intake
 from forkpoint_server.ingestion.otlp.finishing import end_now
 from forkpoint_server.ingestion.rows import Rows
+from forkpoint_server.ingestion.rulesets import is_known
 from forkpoint_server.ingestion.sequence import Order
 from forkpoint_server.ingestion.start import check_open, insert_run
 from forkpoint_server.ingestion.state import RunState, lock_runs, store_runs
@@ -82,8 +89,12 @@ async def start_run(
         lacking = await intake.lacks_roots(arrived, _roots(refs))
         if lacking:
             return StartResult(run_id=start.run_id, created=False, missing=_texts(lacking))
+        known = is_known(start.ruleset_id, registered=intake.epoch.rulesets)
         created = await insert_run(
-            intake.driver, start, project_id=principal.project_id, now_ns=intake.now_ns
+            intake.driver,
+            _readable(start, known=known),
+            project_id=principal.project_id,
+            now_ns=intake.now_ns,
         )
         if created:
             await check_open(intake.driver, principal.project_id, allowed=open_runs)
@@ -122,6 +133,8 @@ async def finish_run(
             raise NotFound("run")
         if await _is_derived(intake.driver, end.run_id):
             return await _end_derived(intake, run)
+        known = is_known(run.ruleset_id, registered=intake.epoch.rulesets)
+        end = _readable(end, known=known)
         if run.finished:
             _check_same(run, end)
             return FinishResult(run_id=end.run_id, changed=False)
@@ -244,6 +257,13 @@ def _roots(refs: Sequence[ArtifactRef]) -> set[Digest]:
 
 def _texts(digests: Sequence[Digest]) -> tuple[str, ...]:
     return tuple(digest_text(digest) for digest in digests)
+
+
+def _readable(record: Record, *, known: bool) -> Record:
+    """A record without fields of a newer version, unless its sender's rules of redaction are known:
+    they are payload to us.
+    """
+    return record if known or record.beyond is None else without_beyond(record)
 
 
 def _check_same(run: RunState, end: RunEnd) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-import msgspec
-from forkpoint.events.model import Event, StepStarted
+from forkpoint.events.model import StepStarted
 
 from forkpoint_server.db.engine import Driver
 from forkpoint_server.ingestion.incoming import Incoming, step_of
+from forkpoint_server.ingestion.reading import read_stored
 from forkpoint_server.ingestion.rows import KnownStep
 from forkpoint_server.ingestion.sequence import Order
 from forkpoint_server.ingestion.state import RunState
-
-_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 async def load_orders(
@@ -55,7 +53,7 @@ async def load_orders(
         list(runs),
     ):
         orders[row[0]].waiting[row[1], row[2]] = Incoming(
-            index=-1, event=_decoder.decode(row[5]), id=row[3], digest=row[4], body=row[5]
+            index=-1, event=read_stored(row[5]), id=row[3], digest=row[4], body=row[5]
         )
     return orders
 

@@ -124,7 +124,7 @@ async def test_finishing_queues_its_job_in_the_same_transaction(
         ({"status": "running"}, "schema_invalid"),
         ({"events": {"x": 1}}, "schema_invalid"),
         ({"run_id": "r1"}, "id_invalid"),
-        ({"v": 2}, "schema_invalid"),
+        ({"v": 2}, "version_unknown"),
         ({"artifacts": [{"role": "output", "root": "x"}]}, "root_invalid"),
         ({"artifacts": [{"role": "output"}]}, "root_invalid"),
     ],
