@@ -3,6 +3,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Provider } from "urql";
 import { loadToken } from "./auth";
+import { beginEarly } from "./diff/early";
 import { client } from "./graphql/client";
 import { router } from "./router";
 import { applyPreferences } from "./ui/preferences";
@@ -13,7 +14,9 @@ import "./theme/reset.css";
 applyPreferences();
 const place = document.getElementById("root");
 if (!place) throw new Error("index.html has no #root");
-await loadToken();
+const token = loadToken();
+beginEarly(window.location);
+await token;
 createRoot(place).render(
   <StrictMode>
     <Provider value={client}>

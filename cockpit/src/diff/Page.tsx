@@ -3,13 +3,15 @@ import { Frame } from "../ui/Frame";
 import { usePreference } from "../ui/preferences";
 import { Splitter } from "../ui/Splitter";
 import { Empty, Failed, Skeleton } from "../ui/State";
+import { Comparing } from "./Comparing";
 import styles from "./Diff.module.css";
 import { Divergence } from "./Divergence";
+import type { Compared } from "./loading";
 import { Pair } from "./Pair";
 import { Rows } from "./Rows";
 import { StatusLine } from "./StatusLine";
 import { Runs, Summary } from "./Summary";
-import { type Compared, type Comparison, useComparison } from "./useComparison";
+import { type Comparison, useComparison } from "./useComparison";
 import { useDiffKeys } from "./useDiffKeys";
 import { type Opened, usePair } from "./usePair";
 import { useNarrow, usePairWidth } from "./usePanes";
@@ -25,17 +27,23 @@ export interface PageProps {
 
 /** Two runs aligned: what differs, where it began, and the opened pair. */
 export function Page(props: PageProps) {
-  const comparison = useComparison(props.a, props.b);
-  const { compared, failure } = comparison;
+  const comparison = useComparison(props.a, props.b, props.search.row ?? null);
+  const { compared, failure, waiting } = comparison;
   if (compared) return <Aligned {...props} comparison={comparison} compared={compared} />;
   return (
-    <Frame crumbs="Diff" status={null}>
+    <Frame
+      crumbs={waiting?.a && waiting.b ? <Runs a={waiting.a} b={waiting.b} /> : "Diff"}
+      status={null}
+    >
       {failure?.code === "NOT_COMPARABLE" ? (
         <Empty title="These two runs cannot be compared" text={`${failure.message}.`} />
       ) : failure ? (
         <Failed failure={failure} onRetry={comparison.reload} />
       ) : (
-        <Skeleton rows={18} label="Comparing" />
+        <>
+          <Comparing waiting={waiting} />
+          <Skeleton rows={18} label="Rows" />
+        </>
       )}
     </Frame>
   );
@@ -74,7 +82,7 @@ function Aligned(props: AlignedProps) {
       }
       status={<StatusLine comparison={comparison} row={cursor.row} only={only} />}
     >
-      <Summary compared={compared} onReload={comparison.reload} onClass={view.toClass} />
+      <Summary compared={compared} onClass={view.toClass} />
       {compared.first === null ? null : (
         <Divergence
           first={firstRow ?? null}

@@ -2,15 +2,14 @@ import { Link } from "@tanstack/react-router";
 import { plural } from "../format/count";
 import { runTag } from "../format/identity";
 import { plainLine } from "../format/visible";
-import { Button } from "../ui/Button";
 import { Chip } from "../ui/Chip";
 import { StatusMark } from "../ui/Marks";
 import { ClassMark } from "./ClassMark";
 import { ordered } from "./classes";
+import type { Compared } from "./loading";
 import type { Side } from "./questions";
 import { missingPhrases, outcomePhrase } from "./report";
 import styles from "./Summary.module.css";
-import type { Compared } from "./useComparison";
 
 const VERDICT: Readonly<Record<string, string>> = {
   identical: "✓ identical",
@@ -53,12 +52,10 @@ function RunName({ side, name }: { side: Side; name: "A" | "B" }) {
 export function Summary({
   compared,
   onClass,
-  onReload,
 }: {
   compared: Compared;
   /** A reader wants the next row of a class. */
   onClass: (name: string) => void;
-  onReload: () => void;
 }) {
   const { report, a, b } = compared;
   const outcome = outcomePhrase(report);
@@ -87,9 +84,9 @@ export function Summary({
       </ul>
       <Apart a={a} b={b} />
       {compared.provisional ? (
-        <Button tone="accent" onPress={onReload}>
-          ↻ a run is still growing
-        </Button>
+        <Chip tone="warn" title="A run still grows: what changes here comes by itself.">
+          ● live, provisional
+        </Chip>
       ) : null}
       {report.ambiguous ? (
         <Chip tone="warn" title="Other pairings fit as well.">

@@ -1,44 +1,60 @@
 import { expect, test } from "vitest";
-import { firstMissing, NOTHING_LOADED, rowOfStep, withPage } from "./loaded";
+import {
+  classOf,
+  firstMissing,
+  NOTHING_LOADED,
+  onlyChangedMissing,
+  withClasses,
+  withoutFrom,
+  withPage,
+} from "./loaded";
 import type { Row, RowPage } from "./questions";
 
+const NAMES = ["same", "origin", "inserted"];
+
 function row(index: number, name: string): Row {
-  const step = {
-    sequence: String(index * 2),
-    kind: "TOOL",
-    name: "t",
-    status: "OK",
-    depth: 0,
-    errorClass: null,
-    replay: null,
-  } as const;
-  const left = name === "inserted" ? null : step;
-  return { index, class: name, sub: null, how: "same", parts: [], left, right: step };
+  return { index, class: name, sub: null, how: "same", parts: [], left: null, right: null };
 }
 
 function page(...rows: Row[]): RowPage {
-  return { totalCount: 0, pageInfo: { hasNextPage: false, endCursor: null }, nodes: rows };
+  return { nodes: rows };
 }
 
-const loaded = withPage(
-  withPage(NOTHING_LOADED, page(row(7, "origin"), row(30, "inserted"))),
-  page(row(0, "same"), row(1, "same")),
-);
+function classes(start: number, total: number, ...numbers: number[]) {
+  return { start, total, class: btoa(String.fromCharCode(...numbers)), classes: NAMES };
+}
 
-test("pages join in order, whatever order they come in", () => {
-  expect(loaded.indexes).toEqual([0, 1, 7, 30]);
-  expect(loaded.changed).toEqual([7, 30]);
-});
+const known = withClasses(NOTHING_LOADED, classes(0, 6, 0, 0, 1, 0, 2, 0));
+const loaded = withPage(withPage(known, page(row(4, "inserted"))), page(row(0, "same")));
 
-test("the first row in view that is not here is asked for", () => {
-  expect([firstMissing(loaded, [0, 1, 7, 29, 30]), firstMissing(loaded, [0, 30])]).toEqual([
-    29,
-    null,
+test("what has changed is known of rows that are not here", () => {
+  expect(loaded.changed).toEqual([2, 4]);
+  expect([0, 2, 4, 6].map((index) => classOf(loaded, index))).toEqual([
+    "same",
+    "origin",
+    "inserted",
+    "",
   ]);
 });
 
-test("a root of the report is found by its step", () => {
-  expect(rowOfStep(loaded, null, 60)).toBe(30);
-  expect(rowOfStep(loaded, 14, 14)).toBe(7);
-  expect(rowOfStep(loaded, 15, null)).toBeNull();
+test("a long comparison comes in stretches", () => {
+  const first = withClasses(NOTHING_LOADED, classes(0, 5, 1, 0, 0));
+  expect(withClasses(first, classes(3, 5, 0, 2)).changed).toEqual([0, 4]);
+});
+
+test("a growing run replaces what comes after a row", () => {
+  const grown = withClasses(withoutFrom(loaded, 3), classes(3, 8, 0, 0, 0, 1, 0));
+  expect([...grown.rows.keys()]).toEqual([0]);
+  expect(grown.changed).toEqual([2, 6]);
+});
+
+test("the first row in view that is not here is asked for", () => {
+  expect([firstMissing(loaded, [0, 1, 4]), firstMissing(loaded, [0, 4])]).toEqual([1, null]);
+});
+
+test("equal rows are asked for only where one of them is in view", () => {
+  expect([onlyChangedMissing(loaded, [0, 2, 4]), onlyChangedMissing(loaded, [1, 2])]).toEqual([
+    true,
+    false,
+  ]);
 });

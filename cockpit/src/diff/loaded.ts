@@ -1,41 +1,55 @@
-/** The rows of a comparison that are here: all that changed, and equal ones that were looked at. Pure. */
+/** What is here of a comparison: the class of every row, and the rows that were looked at. Pure. */
 
-import type { Row, RowPage } from "./questions";
+import { u8 } from "../graphql/column";
+import type { Classes, Row, RowPage } from "./questions";
 
 export interface Loaded {
   /** By index of the row. */
   readonly rows: ReadonlyMap<number, Row>;
-  /** Indexes of `rows`, ascending. */
-  readonly indexes: readonly number[];
+  /** The class of each row as its number in `names`. */
+  readonly classes: Uint8Array;
+  readonly names: readonly string[];
   /** Indexes of the changed rows, ascending. */
   readonly changed: readonly number[];
 }
 
 export const NOTHING_LOADED: Loaded = {
   rows: new Map(),
-  indexes: [],
+  classes: new Uint8Array(),
+  names: [],
   changed: [],
 };
 
 /** With the rows of a page; those known already are replaced. */
 export function withPage(loaded: Loaded, page: RowPage): Loaded {
   const rows = new Map(loaded.rows);
-  const fresh: number[] = [];
-  for (const node of page.nodes) {
-    if (!rows.has(node.index)) fresh.push(node.index);
-    rows.set(node.index, node);
-  }
-  const indexes = merged(loaded.indexes, fresh);
-  const changed = indexes.filter((index) => rows.get(index)?.class !== "same");
-  return { rows, indexes, changed };
+  for (const node of page.nodes) rows.set(node.index, node);
+  return { ...loaded, rows };
 }
 
-/** Two ascending lists as one; pages come in order, so this is one pass. */
-function merged(a: readonly number[], b: readonly number[]): readonly number[] {
-  const [last = -1] = a.slice(-1);
-  const [first = -1] = b;
-  if (first > last) return [...a, ...b];
-  return [...a, ...b].sort((one, other) => one - other);
+/** With the classes of a stretch of rows; the first stretch says how many there are. */
+export function withClasses(loaded: Loaded, found: Classes): Loaded {
+  const classes = new Uint8Array(found.total);
+  classes.set(loaded.classes.subarray(0, found.total));
+  classes.set(u8(found.class), found.start);
+  const names = found.classes;
+  const same = names.indexOf("same");
+  const changed: number[] = [];
+  for (let index = 0; index < classes.length; index++) {
+    if (classes[index] !== same) changed.push(index);
+  }
+  return { ...loaded, classes, names, changed };
+}
+
+/** Without what has changed since: the rows from `from` on. */
+export function withoutFrom(loaded: Loaded, from: number): Loaded {
+  const rows = new Map([...loaded.rows].filter(([index]) => index < from));
+  return { ...loaded, rows };
+}
+
+/** The class of a row, loaded or not. */
+export function classOf(loaded: Loaded, index: number): string {
+  return loaded.names[loaded.classes[index] ?? -1] ?? "";
 }
 
 /** The first of some rows that is not here; null if all are. */
@@ -43,10 +57,7 @@ export function firstMissing(loaded: Loaded, indexes: readonly number[]): number
   return indexes.find((index) => !loaded.rows.has(index)) ?? null;
 }
 
-/** The changed row where a step of A or B stands; null if it is not here. */
-export function rowOfStep(loaded: Loaded, seqA: number | null, seqB: number | null): number | null {
-  const side = seqB === null ? "left" : "right";
-  const wanted = String(seqB ?? seqA);
-  const found = loaded.changed.find((index) => loaded.rows.get(index)?.[side]?.sequence === wanted);
-  return found ?? null;
+/** Whether all of these rows that are not here have changed: then equal ones are not asked for. */
+export function onlyChangedMissing(loaded: Loaded, indexes: readonly number[]): boolean {
+  return indexes.every((index) => loaded.rows.has(index) || classOf(loaded, index) !== "same");
 }

@@ -33,30 +33,48 @@ export interface Row {
 }
 
 export interface RowPage {
-  readonly totalCount: number;
-  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
   readonly nodes: readonly Row[];
 }
 
+/** The class of each row of a stretch, one byte each. */
+export interface Classes {
+  readonly start: number;
+  readonly total: number;
+  /** Base64, u8: an index in `classes`. */
+  readonly class: string;
+  readonly classes: readonly string[];
+}
+
+export interface Facts {
+  readonly verdict: string;
+  readonly provisional: boolean;
+  readonly report: unknown;
+  readonly firstDivergence: { readonly index: number } | null;
+}
+
 export interface Head {
-  readonly diff: {
+  readonly diff: Facts & {
     readonly a: Side;
     readonly b: Side;
-    readonly verdict: string;
-    readonly provisional: boolean;
-    readonly report: unknown;
-    readonly firstDivergence: { readonly index: number } | null;
+    readonly pairs: Classes;
     readonly rows: RowPage;
     readonly changes: RowPage;
   };
 }
 
-/** Most rows the server hands out at once. */
-export const PAGE = 200;
-/** Rows of the first answer: what the first view can show. */
-const FIRST = 64;
+export interface Sides {
+  readonly a: Side | null;
+  readonly b: Side | null;
+}
 
-/** Every class but `same`: these rows are all loaded, the equal ones between them when looked at. */
+/** Most classes the server hands out at once. */
+export const STRETCH = 65_536;
+/** Rows that are asked for at once: somewhat more than a view. */
+const PAGE = 80;
+/** Changed rows of the first answer: what the first view can show. */
+const FIRST = 32;
+
+/** Every class but `same`. */
 export const CHANGED = [
   "integrity",
   "origin",
@@ -70,25 +88,78 @@ export const CHANGED = [
 
 const STEP = "sequence kind name status depth errorClass replay { mode }";
 const ROW = `index class sub how parts left { ${STEP} } right { ${STEP} }`;
-const ROWS = `totalCount pageInfo { hasNextPage endCursor } nodes { ${ROW} }`;
+const CLASSES = "start total class classes";
+const FACTS = "verdict provisional report firstDivergence { index }";
 const SIDE = "id name status tags stepCount origin { kind cutKey }";
 
-export const DIFF_HEAD = `query DiffHead($a: ID!, $b: ID!, $changed: [String!]!) {
+/** First view: what differs, the classes of all rows, the changed rows of the first view, and the
+ * rows round the one that the address names. */
+export const DIFF_HEAD = `query DiffHead($a: ID!, $b: ID!, $changed: [String!]!, $from: Int!, $near: Int!) {
   diff(a: $a, b: $b) {
     a { ${SIDE} }
     b { ${SIDE} }
-    verdict provisional report
-    firstDivergence { index }
-    rows(first: ${FIRST}) { ${ROWS} }
-    changes: rows(first: ${FIRST}, only: $changed) { ${ROWS} }
+    ${FACTS}
+    pairs(count: ${STRETCH}) { ${CLASSES} }
+    rows(first: $near, from: $from) { nodes { ${ROW} } }
+    changes: rows(first: ${FIRST}, only: $changed) { nodes { ${ROW} } }
   }
 }`;
 
-export const DIFF_ROWS = `query DiffRows(
-  $a: ID!, $b: ID!, $after: String, $from: Int! = 0, $only: [String!]
-) {
-  diff(a: $a, b: $b) { rows(first: ${PAGE}, after: $after, from: $from, only: $only) { ${ROWS} } }
+/** The two runs alone: what can be said at once of a comparison that takes a while. */
+export const DIFF_SIDES = `query DiffSides($a: ID!, $b: ID!) {
+  a: run(id: $a) { ${SIDE} }
+  b: run(id: $b) { ${SIDE} }
 }`;
+
+/** The report of a comparison that has grown. */
+export const DIFF_FACTS = `query DiffFacts($a: ID!, $b: ID!) {
+  diff(a: $a, b: $b) { b { ${SIDE} } ${FACTS} }
+}`;
+
+export const DIFF_CLASSES = `query DiffClasses($a: ID!, $b: ID!, $start: Int!) {
+  diff(a: $a, b: $b) { pairs(start: $start, count: ${STRETCH}) { ${CLASSES} } }
+}`;
+
+export const DIFF_ROWS = `query DiffRows($a: ID!, $b: ID!, $from: Int!, $only: [String!]) {
+  diff(a: $a, b: $b) { rows(first: ${PAGE}, from: $from, only: $only) { nodes { ${ROW} } } }
+}`;
+
+/** Asks for a comparison that takes longer than a reader waits; asking again changes nothing. */
+export const REQUEST_DIFF = `mutation RequestDiff($input: RequestDiffInput!) {
+  requestDiff(input: $input) { state phase error }
+}`;
+
+export const DIFF_REQUEST = `query DiffRequest($a: ID!, $b: ID!) {
+  diffRequest(a: $a, b: $b) { state phase error }
+}`;
+
+export interface Requested {
+  readonly state: string;
+  readonly phase: string | null;
+  readonly error: string | null;
+}
+
+/** Each state of a comparison whose runs grow. */
+export const DIFF_PROGRESS = `subscription DiffProgress($a: ID!, $b: ID!) {
+  diffProgress(a: $a, b: $b) {
+    verdict provisional counts fromRow total rootCount
+    firstDivergence { index }
+    pairs { ${CLASSES} }
+  }
+}`;
+
+export interface Grown {
+  readonly diffProgress: {
+    readonly verdict: string;
+    readonly provisional: boolean;
+    readonly counts: Readonly<Record<string, number>>;
+    readonly fromRow: number;
+    readonly total: number;
+    readonly rootCount: number;
+    readonly firstDivergence: { readonly index: number } | null;
+    readonly pairs: Classes;
+  };
+}
 
 export interface MoreRows {
   readonly diff: { readonly rows: RowPage };

@@ -2,7 +2,27 @@
 
 import * as v from "valibot";
 
+const arm = v.object({
+  n: v.number(),
+  hits: v.number(),
+  interval: v.optional(v.tuple([v.number(), v.number()])),
+});
+
 const root = v.object({
+  /** Index of its row. */
+  row: v.optional(v.number(), 0),
+  /** Call keys. */
+  a: v.nullable(v.string()),
+  b: v.nullable(v.string()),
+  kind: v.nullable(v.string()),
+  /** none, possible, supported, verified, refuted, undetermined or not_revertible. */
+  word: v.string(),
+  tier: v.nullable(v.string()),
+  couldBeSampling: v.boolean(),
+  /** Call keys of the steps from the root to the outcome. */
+  path: v.array(v.string()),
+  revert: v.optional(v.nullable(arm)),
+  keep: v.optional(v.nullable(arm)),
   seqA: v.nullable(v.number()),
   seqB: v.nullable(v.number()),
   name: v.nullable(v.string()),

@@ -1,22 +1,14 @@
 import { expect, test } from "vitest";
 import { NOTHING_LOADED } from "./loaded";
-import type { Row } from "./questions";
 import { segmentsOf } from "./segments";
 import { ticksOf } from "./ticks";
 
-function row(index: number, name: string): [number, Row] {
-  return [
-    index,
-    { index, class: name, sub: null, how: "same", parts: [], left: null, right: null },
-  ];
-}
-
 const changed = [0, 1, 50];
-const loaded = {
-  ...NOTHING_LOADED,
-  changed,
-  rows: new Map([row(0, "propagated"), row(1, "origin"), row(50, "absorbed")]),
-};
+const classes = new Uint8Array(100);
+classes.set([3, 1], 0);
+classes.set([2], 50);
+const names = ["same", "origin", "absorbed", "propagated"];
+const loaded = { ...NOTHING_LOADED, changed, classes, names };
 const segments = segmentsOf({ total: 100, changed, unfolded: "all", onlyChanges: false });
 
 test("a place shows the change that matters most", () => {

@@ -1,6 +1,6 @@
 /** Where along the list the changes are: at most one mark for each place of the gutter. Pure. */
 
-import type { Loaded } from "./loaded";
+import { classOf, type Loaded } from "./loaded";
 import { lineCount, lineOf, type Segment } from "./segments";
 
 export interface Tick {
@@ -20,7 +20,7 @@ export function ticksOf(segments: readonly Segment[], loaded: Loaded, places: nu
   for (const index of loaded.changed) {
     const at = lineOf(segments, index) / lines;
     const place = Math.floor(at * places);
-    const tick = { at, class: loaded.rows.get(index)?.class ?? "", index };
+    const tick = { at, class: classOf(loaded, index), index };
     const held = found.get(place);
     if (!held || weight(tick) < weight(held)) found.set(place, tick);
   }

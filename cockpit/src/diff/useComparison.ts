@@ -1,28 +1,27 @@
-/** The rows of a comparison: all changes at once, page by page; equal rows when they come into view. */
+/** A comparison as the page holds it: classes of all rows, rows when they come into view. */
 
 import { useCallback, useEffect, useRef, useState } from "react";
 import { bulkQuery } from "../graphql/bulk";
 import { type Failure, failureOf } from "../graphql/failure";
-import { firstMissing, type Loaded, NOTHING_LOADED, withPage } from "./loaded";
-import { CHANGED, DIFF_HEAD, DIFF_ROWS, type Head, type MoreRows, type Side } from "./questions";
-import { type Report, readReport } from "./report";
-
-export interface Compared {
-  readonly a: Side;
-  readonly b: Side;
-  readonly verdict: string;
-  readonly provisional: boolean;
-  readonly report: Report;
-  /** Row of the first divergence; null when nothing differs. */
-  readonly first: number | null;
-  readonly total: number;
-}
+import {
+  firstMissing,
+  type Loaded,
+  NOTHING_LOADED,
+  onlyChangedMissing,
+  withClasses,
+  withPage,
+} from "./loaded";
+import { type Compared, load, type Waiting } from "./loading";
+import { CHANGED, DIFF_ROWS, type MoreRows } from "./questions";
+import { useGrowth } from "./useGrowth";
 
 export interface Comparison {
   /** Null until the first answer; stays while it is asked again. */
   readonly compared: Compared | null;
   readonly loaded: Loaded;
-  /** Whether all changed rows are here. */
+  /** What is known before the first answer. */
+  readonly waiting: Waiting | null;
+  /** Whether the class of every row is here. */
   readonly complete: boolean;
   readonly failure: Failure | null;
   readonly loading: boolean;
@@ -31,15 +30,17 @@ export interface Comparison {
   readonly reload: () => void;
 }
 
-export function useComparison(a: string, b: string): Comparison {
+/** `row`: the one that the address names, whose neighbours come first. */
+export function useComparison(a: string, b: string, row: number | null): Comparison {
   const [round, setRound] = useState(0);
   const [compared, setCompared] = useState<Compared | null>(null);
+  const [waiting, setWaiting] = useState<Waiting | null>(null);
   const [loaded, setLoaded] = useState(NOTHING_LOADED);
-  const [complete, setComplete] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [loading, setLoading] = useState(true);
   const latest = useRef(loaded);
   const abort = useRef(new AbortController());
+  const place = useRef(row);
 
   const take = useCallback((next: Loaded) => {
     latest.current = next;
@@ -52,55 +53,27 @@ export function useComparison(a: string, b: string): Comparison {
     abort.current = controller;
     setLoading(true);
     setFailure(null);
-    load(a, b, controller.signal, {
+    load(a, b, place.current, controller.signal, {
+      onWaiting: setWaiting,
       onHead: (head, rows) => {
-        setCompared(head);
         take(rows);
+        setCompared(head);
         setLoading(false);
       },
-      onMore: (more) => take(withPage(latest.current, more)),
-    })
-      .then(() => setComplete(true))
-      .catch((error: unknown) => {
-        if (controller.signal.aborted) return;
-        setFailure(failureOf(error));
-        setLoading(false);
-      });
-    return () => {
-      controller.abort();
-      setComplete(false);
-    };
+      onClasses: (classes) => take(withClasses(latest.current, classes)),
+    }).catch((error: unknown) => {
+      if (controller.signal.aborted) return;
+      setFailure(failureOf(error));
+      setLoading(false);
+    });
+    return () => controller.abort();
   }, [a, b, round, take]);
 
+  useGrowth(a, b, { compared, setCompared, latest, take });
   const want = useWanted(a, b, latest, abort, take);
   const reload = useCallback(() => setRound((old) => old + 1), []);
-  return { compared, loaded, complete, failure, loading, want, reload };
-}
-
-interface Listener {
-  readonly onHead: (compared: Compared, loaded: Loaded) => void;
-  readonly onMore: (page: MoreRows["diff"]["rows"]) => void;
-}
-
-async function load(a: string, b: string, signal: AbortSignal, { onHead, onMore }: Listener) {
-  const { diff } = await bulkQuery<Head>(DIFF_HEAD, { a, b, changed: CHANGED }, signal);
-  const compared = {
-    a: diff.a,
-    b: diff.b,
-    verdict: diff.verdict,
-    provisional: diff.provisional,
-    report: readReport(diff.report),
-    first: diff.firstDivergence?.index ?? null,
-    total: diff.rows.totalCount,
-  };
-  onHead(compared, withPage(withPage(NOTHING_LOADED, diff.rows), diff.changes));
-  let info = diff.changes.pageInfo;
-  while (info.hasNextPage) {
-    const asked = { a, b, after: info.endCursor, only: CHANGED };
-    const more = await bulkQuery<MoreRows>(DIFF_ROWS, asked, signal);
-    onMore(more.diff.rows);
-    info = more.diff.rows.pageInfo;
-  }
+  const complete = compared !== null && loaded.classes.length === compared.total;
+  return { compared, loaded, waiting, complete, failure, loading, want, reload };
 }
 
 /** One page in flight; what is still missing of the newest wish is asked for after it. */
@@ -120,12 +93,13 @@ function useWanted(
       const next = async (): Promise<void> => {
         const missing = firstMissing(latest.current, wish.current);
         if (missing === null) return;
-        const asked = { a, b, from: missing, only: null };
+        const only = onlyChangedMissing(latest.current, wish.current) ? CHANGED : null;
+        const asked = { a, b, from: missing, only };
         const { diff } = await bulkQuery<MoreRows>(DIFF_ROWS, asked, signal);
         take(withPage(latest.current, diff.rows));
         if (diff.rows.nodes.length) await next();
       };
-      if (busy.current) return;
+      if (busy.current || firstMissing(latest.current, indexes) === null) return;
       busy.current = true;
       next()
         // The rows stay blank; scrolling asks again.

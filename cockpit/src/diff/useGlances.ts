@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { askWhatMayBeRead } from "./ask";
 import { type GlanceText, glanceText } from "./glance";
-import type { Loaded } from "./loaded";
+import { classOf, type Loaded } from "./loaded";
 import { CHANGED, DIFF_GLANCES, type Glances } from "./questions";
 
 export interface RowGlance {
@@ -63,7 +63,7 @@ export function useGlances(a: string, b: string, loaded: Loaded, indexes: readon
 
 /** Rows with folds between them are asked for alone: what folds is equal. */
 async function glancesFrom(a: string, b: string, loaded: Loaded, wanted: readonly number[]) {
-  const changed = wanted.every((index) => loaded.rows.get(index)?.class !== "same");
+  const changed = wanted.every((index) => classOf(loaded, index) !== "same");
   const asked = { a, b, first: ROWS, from: wanted[0] ?? 0, only: changed ? CHANGED : null };
   const { diff } = await askWhatMayBeRead<Glances>(DIFF_GLANCES, asked);
   return diff.rows.nodes;

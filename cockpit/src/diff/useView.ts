@@ -1,7 +1,7 @@
 /** What of a comparison is shown, and what its commands do. */
 
 import { useCallback, useMemo, useState } from "react";
-import { rowOfStep } from "./loaded";
+import { classOf } from "./loaded";
 import type { Root } from "./report";
 import {
   type Line,
@@ -88,9 +88,9 @@ export function useView(
       if (next !== null) cursor.go(next);
     },
     toFirst: () => to(first, false),
-    toRoot: (root) => to(rowOfStep(loaded, root.seqA, root.seqB), true),
+    toRoot: (root) => to(root.row, true),
     toClass: (name) => {
-      const rows = loaded.changed.filter((index) => loaded.rows.get(index)?.class === name);
+      const rows = loaded.changed.filter((index) => classOf(loaded, index) === name);
       to(neighbour(rows, cursor.row ?? -1, 1) ?? rows[0], false);
     },
     openOrUnfold: () => {

@@ -173,6 +173,7 @@ def _root(comparison: Comparison, cause: Cause) -> dict[str, object]:
     rows = comparison.rows
     return {
         **_described(comparison, rows[cause.row]),
+        "row": cause.row,
         "word": cause.word,
         "tier": cause.tier,
         "couldBeSampling": cause.could_be_sampling,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 
 import forkpoint
 import httpx2
@@ -10,7 +11,7 @@ import pytest
 from e2e.cockpit.conftest import Desk
 from forkpoint.content import digest_of, digest_text
 from forkpoint.events.kinds import Kind
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from recorded import FINISH, INGEST, START, Recording
 
 
@@ -227,6 +228,56 @@ def test_ten_thousand_rows_are_walked_to_the_end_and_none_is_missing(desk: Desk,
         ends = {*range(EDGE), *range(LONG - EDGE, LONG)}
         assert ends - set(seen) == set()
         assert shown <= 160
+
+
+def test_a_comparison_on_its_way_names_its_runs_and_shows_that_it_goes_on(
+    desk: Desk, recording: str, pair: tuple[str, str]
+):
+    with desk.page("about:blank") as page:
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            if "query DiffHead" in (route.request.post_data or ""):
+                held.append(route)
+            else:
+                route.continue_()
+
+        page.route("**/graphql", hold)
+        page.goto(address(recording, pair))
+        expect(page.get_by_role("progressbar", name="Comparison")).to_be_visible()
+        expect(page.get_by_role("status", name="Comparing")).to_contain_text("31 steps with 16")
+        expect(page.get_by_role("heading", name="banking/user_task_13")).to_be_visible()
+        for route in held:
+            route.continue_()
+        expect(current(page)).to_have_attribute("data-row", "2")
+        expect(page.get_by_role("progressbar", name="Comparison")).to_have_count(0)
+
+
+def test_a_growing_run_updates_the_page_by_itself(desk: Desk, recording: str):
+    @forkpoint.tool(effect="read")
+    def look(number: int, answer: str) -> str:
+        return answer
+
+    with forkpoint.run("base") as base:
+        for number in range(8):
+            look(number, "no")
+    with ExitStack() as recorded:
+        growing = recorded.enter_context(forkpoint.run("growing"))
+        for number in range(2):
+            look(number, "no")
+        assert forkpoint.flush(30)
+        with desk.page(address(recording, (base.id, growing.id))) as page:
+            expect(page.get_by_text("live, provisional")).to_be_visible()
+            for number in range(2, 7):
+                look(number, "yes" if number == 5 else "no")
+            assert forkpoint.flush(30)
+            expect(page.locator('[data-row="5"][data-class="origin"]')).to_be_visible()
+            expect(page.get_by_role("region", name="First divergence")).to_contain_text("#11")
+            look(7, "no")
+            recorded.close()
+            assert forkpoint.flush(30)
+            expect(page.get_by_text("live, provisional")).to_have_count(0)
+            expect(page.get_by_role("button", name="same 7")).to_be_visible()
 
 
 def test_a_run_and_itself_are_identical(desk: Desk, recording: str, alike: tuple[str, str]):
