@@ -9,11 +9,18 @@ from typing import cast
 
 from forkpoint.content import Value, decode, digest_from_text
 from forkpoint.diff.classify import Load
-from forkpoint.diff.columns import RunColumns, StepRow
-from forkpoint.diff.leaves import leaves
+from forkpoint.diff.columns import RunColumns
+from forkpoint.diff.counterfactual import (
+    Edit,
+    Expectations,
+    Root,
+    ended_as_a,
+    meets,
+    roots_of,
+    starts_of,
+)
 from forkpoint.diff.recorded import columns_of
 from forkpoint.diff.report import Comparison, compare_runs
-from forkpoint.diff.rows import Row
 from forkpoint.diff.verify import NOTHING, BudgetSpent, Reverted, Sample
 from forkpoint.replay.policy import POLICY_FORMAT
 
@@ -26,19 +33,6 @@ from forkpoint_cli.sources import Opened
 SERVED: Mapping[str, object] = {"policy": POLICY_FORMAT, "default": {"mode": "cached"}}
 """Without a policy nothing is called: what asks something new stops its replay."""
 IDENTICAL = "identical"
-Edit = tuple[str, Mapping[str, object]]
-Expectations = Mapping[str, object]
-"""JSON pointer into the run's output -> value that makes it a good one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
-    """A root and how it is set back; `edit` is None for one that cannot be."""
-
-    row: int
-    key: str
-    name: str
-    edit: Edit | None
 
 
 class Compared:
@@ -50,42 +44,12 @@ class Compared:
         self.load = _loader(a.recorded, b.recorded)
 
     def roots(self) -> list[Root]:
-        """All roots: those with evidence in content first, then structure, then by sequence."""
-        order = {"supported": 0, "possible": 1}
-        causes = sorted(self.comparison.causes, key=lambda cause: order.get(cause.word, 2))
-        return [self._root(cause.row) for cause in causes]
-
-    def _root(self, at: int) -> Root:
-        row = self.comparison.rows[at]
-        left = None if row.a is None else self.comparison.a.steps[row.a]
-        right = None if row.b is None else self.comparison.b.steps[row.b]
-        step = right or left
-        assert step is not None
-        edit = _revert(row, left, right, self.load) if left and right else None
-        return Root(row=at, key=step.key, name=step.name, edit=edit)
+        """All roots, in the order in which they are tried."""
+        return roots_of(self.comparison, self.load)
 
     def starts(self) -> tuple[str, str]:
-        """Call keys of the first pair that differs, in A and in B: where the forks begin."""
-        for cause in self.comparison.causes:
-            row = self.comparison.rows[cause.row]
-            if row.a is not None and row.b is not None:
-                return self.comparison.a.steps[row.a].key, self.comparison.b.steps[row.b].key
-        raise CliError("no root of this comparison stands in both runs", hint="forkpoint diff A B")
-
-
-def _revert(row: Row, left: StepRow, right: StepRow, load: Load) -> Edit | None:
-    """The edit of B that gives it A's value there."""
-    try:
-        if row.parts == ("out",):
-            if left.output is not None:
-                return right.key, {"kind": "output", "value": load(left.output)}
-            if left.error is not None:
-                return right.key, {"kind": "fail", "value": load(left.error)}
-            return None
-        parts = {name: load(left.parts[name]) for name in row.parts if name in left.parts}
-    except KeyError:
-        return None
-    return (right.key, {"kind": "input", "value": parts}) if parts else None
+        """Call keys in A and in B: where the forks begin."""
+        return starts_of(self.comparison)
 
 
 @dataclass(slots=True)
@@ -117,7 +81,7 @@ class HostReplays:
         return self._sample(self.compared.b, self.compared.starts()[1], reverted)
 
     def _sample(self, opened: Opened, at: str, reverted: Reverted) -> Sample:
-        edits = [edit for root in sorted(reverted) if (edit := self.roots[root].edit)]
+        edits = [_placed(edit) for root in sorted(reverted) for edit in self.roots[root].edits]
         asked = Asked(
             policy=self.policy,
             at=at,
@@ -151,20 +115,19 @@ class HostReplays:
 
     def _is_as_a(self, run: RunColumns, recorded: Recorded) -> bool:
         a, b = self.compared.comparison.a, self.compared.comparison.b
-        if self.expect is not None:
-            load = _loader(recorded, self.compared.a.recorded)
-            return meets(run, load, self.expect) == meets(a, load, self.expect)
-        if a.status != b.status:
-            return run.status == a.status
-        return run.status == a.status and run.output == a.output
+        if self.expect is None:
+            return ended_as_a(a, b, run.status, run.output)
+        load = _loader(recorded, self.compared.a.recorded)
+        return _meets(run, load, self.expect) == _meets(a, load, self.expect)
 
 
-def meets(run: RunColumns, load: Load, expect: Expectations) -> bool:
-    """Whether a run's output has the expected values at their pointers."""
-    if run.output is None:
-        return False
-    found = dict(leaves(load(run.output)))
-    return all(pointer in found and found[pointer] == value for pointer, value in expect.items())
+def _meets(run: RunColumns, load: Load, expect: Expectations) -> bool:
+    return run.output is not None and meets(cast("Value", load(run.output)), expect)
+
+
+def _placed(edit: Edit) -> tuple[str, Mapping[str, object]]:
+    """An edit as the command line takes it: where, and what."""
+    return str(edit["key"]), {"kind": edit["kind"], "value": edit["value"]}
 
 
 def _compare(a: Recorded, b: Recorded) -> Comparison:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from forkpoint_server.jobs.names import JobKind
 
-from forkpoint_worker.handlers import diffs, replay, runs, storage, traces
+from forkpoint_worker.handlers import causes, diffs, replay, runs, storage, traces
 from forkpoint_worker.work import Work
 
 Handler: TypeAlias = Callable[[Work], Awaitable[None]]
@@ -26,4 +26,5 @@ HANDLERS: Mapping[JobKind, Handler] = {
     JobKind.SWEEP_BLOBS: storage.sweep_blobs,
     JobKind.REPLAY: replay.replay,
     JobKind.WATCH_REPLAY: replay.watch_replay,
+    JobKind.VERIFY_CAUSE: causes.verify_cause,
 }

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import cast
 
 import click
+from forkpoint.diff.counterfactual import Root
+from forkpoint.diff.verified import to_json
 from forkpoint.diff.verify import VERIFIED, Verification, verify
 from rich.text import Text
 
-from forkpoint_cli.bisecting import SERVED, Compared, HostReplays, Root
+from forkpoint_cli.bisecting import SERVED, Compared, HostReplays
 from forkpoint_cli.errors import DIFFERENT, OK, CliError
 from forkpoint_cli.forks import read_policy_file
 from forkpoint_cli.session import Session, json_option, pass_session
@@ -68,7 +70,7 @@ def bisect(
     """
     compared = Compared(open_source(session, a), open_source(session, b))
     roots = compared.roots()
-    usable = {root.row: root for root in roots if root.edit is not None}
+    usable = {root.row: root for root in roots if root.edits}
     if not usable:
         raise CliError("these runs have no root that can be reverted", hint="forkpoint diff A B")
     _plan(session, roots, usable, samples=samples, sessions=sessions)
@@ -86,7 +88,7 @@ def bisect(
     )
     found = verify(list(usable), replays, most_samples=samples)
     if as_json:
-        session.output.json(_to_json(found, roots))
+        session.output.json(to_json(found, roots))
     else:
         _show(session, found, roots)
     proved = VERIFIED in found.words.values() or len(found.joint) > 0
@@ -149,26 +151,3 @@ def _rate(found: Verification, arm: Mapping[str, object]) -> str:
     interval = cast("list[float] | None", arm.get("interval"))
     ends = f" ({interval[0]:.0%}-{interval[1]:.0%})" if interval else ""
     return f"{arm['hits']}/{arm['n']}{ends}"
-
-
-def _to_json(found: Verification, roots: list[Root]) -> dict[str, object]:
-    return {
-        "format": "forkpoint.verification/1",
-        "stopped": found.stopped,
-        "keep": found.keep.to_json(found.z),
-        "noise": found.noise.to_json(found.z),
-        "roots": [
-            {
-                "key": root.key,
-                "name": root.name,
-                "word": found.words.get(root.row, "not_revertible"),
-                "revert": found.arms[root.row].to_json(found.z) if root.row in found.arms else None,
-            }
-            for root in roots
-        ],
-        "joint": [root.key for root in roots if root.row in found.joint],
-        "deterministic": found.keep.is_served and all(a.is_served for a in found.arms.values()),
-        "sessions": found.sessions,
-        "spent": found.spent,
-        "samplesNeeded": found.needed,
-    }

@@ -45,8 +45,8 @@ export function Rows(props: RowsProps) {
     return line?.type === "row" ? [line.index] : [];
   });
   const shown = inView.join();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `shown` stands for the rows in view.
-  useEffect(() => onWant(inView), [shown, onWant]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `shown` stands for the rows in view; what is loaded may have become stale.
+  useEffect(() => onWant(inView), [shown, onWant, loaded]);
   const here = inView.filter((index) => loaded.rows.has(index));
   const glances = useGlances(props.a, props.b, loaded, here);
   return (

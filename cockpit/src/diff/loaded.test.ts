@@ -5,8 +5,8 @@ import {
   NOTHING_LOADED,
   onlyChangedMissing,
   withClasses,
-  withoutFrom,
   withPage,
+  withStale,
 } from "./loaded";
 import type { Row, RowPage } from "./questions";
 
@@ -42,10 +42,14 @@ test("a long comparison comes in stretches", () => {
   expect(withClasses(first, classes(3, 5, 0, 2)).changed).toEqual([0, 4]);
 });
 
-test("a growing run replaces what comes after a row", () => {
-  const grown = withClasses(withoutFrom(loaded, 3), classes(3, 8, 0, 0, 0, 1, 0));
-  expect([...grown.rows.keys()]).toEqual([0]);
+test("what changes in a growing run is shown until it has come again", () => {
+  const grown = withClasses(withStale(loaded, 3), classes(3, 8, 0, 0, 0, 1, 0));
+  expect([...grown.rows.keys()]).toEqual([4, 0]);
   expect(grown.changed).toEqual([2, 6]);
+  expect([
+    firstMissing(grown, [0, 4]),
+    firstMissing(withPage(grown, page(row(4, "same"))), [4]),
+  ]).toEqual([4, null]);
 });
 
 test("the first row in view that is not here is asked for", () => {

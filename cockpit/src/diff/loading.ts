@@ -5,6 +5,7 @@ import { failureOf } from "../graphql/failure";
 import { askHead, takeEarly } from "./early";
 import { type Loaded, NOTHING_LOADED, withClasses, withPage } from "./loaded";
 import {
+  type Attribution,
   type Classes,
   DIFF_CLASSES,
   DIFF_FACTS,
@@ -25,6 +26,8 @@ export interface Compared {
   readonly verdict: string;
   readonly provisional: boolean;
   readonly report: Report;
+  /** The newest verification of the roots; null if there is none. */
+  readonly attribution: Attribution | null;
   /** Row of the first divergence; null when nothing differs. */
   readonly first: number | null;
   readonly total: number;
@@ -139,6 +142,7 @@ export function factsOf(facts: Facts) {
     verdict: facts.verdict,
     provisional: facts.provisional,
     report: readReport(facts.report),
+    attribution: facts.attribution,
     first: facts.firstDivergence?.index ?? null,
   };
 }

@@ -45,7 +45,21 @@ export interface Classes {
   readonly classes: readonly string[];
 }
 
+/** A verification of the roots by replays. */
+export interface Attribution {
+  readonly id: string;
+  /** Counts its changes. */
+  readonly n: number;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly message: string | null;
+  /** Arms of the replays that run now. */
+  readonly awaits: readonly string[];
+  readonly report: unknown;
+}
+
 export interface Facts {
+  readonly attribution: Attribution | null;
   readonly verdict: string;
   readonly provisional: boolean;
   readonly report: unknown;
@@ -89,7 +103,8 @@ export const CHANGED = [
 const STEP = "sequence kind name status depth errorClass replay { mode }";
 const ROW = `index class sub how parts left { ${STEP} } right { ${STEP} }`;
 const CLASSES = "start total class classes";
-const FACTS = "verdict provisional report firstDivergence { index }";
+const ATTRIBUTION = "id n state reason message awaits report";
+const FACTS = `verdict provisional report firstDivergence { index } attribution { ${ATTRIBUTION} }`;
 const SIDE = "id name status tags stepCount origin { kind cutKey }";
 
 /** First view: what differs, the classes of all rows, the changed rows of the first view, and the
@@ -278,3 +293,68 @@ export const STEP_VALUE = `query DiffStepValue($step: ID!, $role: String!) {
     artifact(role: $role) { preview(maxBytes: 32768) { type text json truncated } }
   }
 }`;
+
+export const ATTRIBUTION_PROGRESS = `subscription AttributionProgress($id: ID!) {
+  attributionProgress(id: $id) { ${ATTRIBUTION} }
+}`;
+
+const PLAN = `least most roots { row key name edits } replay {
+  executor hosts waits says notes refusals { code message field }
+  budgets { calls tokens costUsd wallS } effects { name mode allowed }
+}`;
+
+export interface VerifyPlan {
+  readonly least: number;
+  readonly most: number;
+  readonly roots: readonly {
+    readonly row: number;
+    readonly key: string;
+    readonly name: string;
+    readonly edits: readonly string[];
+  }[];
+  readonly replay: {
+    readonly executor: string;
+    readonly hosts: readonly string[];
+    readonly waits: string | null;
+    readonly says: readonly string[];
+    readonly notes: readonly string[];
+    readonly refusals: readonly {
+      readonly code: string;
+      readonly message: string;
+      readonly field: string;
+    }[];
+    readonly budgets: {
+      readonly calls: number;
+      readonly tokens: string;
+      readonly costUsd: number;
+      readonly wallS: number;
+    };
+    readonly effects: readonly {
+      readonly name: string;
+      readonly mode: string;
+      readonly allowed: boolean;
+    }[];
+  };
+}
+
+export interface Verifying {
+  readonly verifyCause: { readonly plan: VerifyPlan; readonly attribution: Attribution | null };
+}
+
+export const VERIFY_CAUSE = `mutation VerifyCause($input: VerifyCauseInput!) {
+  verifyCause(input: $input) { plan { ${PLAN} } attribution { ${ATTRIBUTION} } }
+}`;
+
+export const CANCEL_VERIFICATION = `mutation CancelVerification($id: ID!) {
+  cancelVerification(input: { attribution: $id }) { attribution { ${ATTRIBUTION} } }
+}`;
+
+export interface Written {
+  readonly diff: { readonly markdown?: string; readonly html?: string };
+}
+
+export const DIFF_MARKDOWN = `query DiffMarkdown($a: ID!, $b: ID!) {
+  diff(a: $a, b: $b) { markdown }
+}`;
+
+export const DIFF_HTML = `query DiffHtml($a: ID!, $b: ID!) { diff(a: $a, b: $b) { html } }`;

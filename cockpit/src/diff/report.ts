@@ -8,6 +8,13 @@ const arm = v.object({
   interval: v.optional(v.tuple([v.number(), v.number()])),
 });
 
+const pathStep = v.object({
+  side: v.picklist(["a", "b"]),
+  seq: v.number(),
+  kind: v.string(),
+  name: v.string(),
+});
+
 const root = v.object({
   /** Index of its row. */
   row: v.optional(v.number(), 0),
@@ -21,6 +28,9 @@ const root = v.object({
   couldBeSampling: v.boolean(),
   /** Call keys of the steps from the root to the outcome. */
   path: v.array(v.string()),
+  pathSteps: v.optional(v.array(pathStep), []),
+  /** Set where replays could say nothing of it. */
+  verification: v.optional(v.string()),
   revert: v.optional(v.nullable(arm)),
   keep: v.optional(v.nullable(arm)),
   seqA: v.nullable(v.number()),
@@ -45,11 +55,16 @@ const report = v.object({
   coarse: v.number(),
   ambiguous: v.number(),
   roots: v.array(root),
+  /** Call keys of roots that only together are a cause. */
+  joint: v.optional(v.array(v.string()), []),
+  spent: v.optional(v.object({ sessions: v.number(), calls: v.number(), costMicros: v.number() })),
   totals: v.object({ steps: pair, tokens: pair, costMicros: pair }),
   missing: v.array(missing),
 });
 
 export type Report = v.InferOutput<typeof report>;
+export type Arm = v.InferOutput<typeof arm>;
+export type PathStep = v.InferOutput<typeof pathStep>;
 export type Root = v.InferOutput<typeof root>;
 export type Missing = v.InferOutput<typeof missing>;
 
@@ -96,4 +111,18 @@ export function outcomePhrase({ outcome }: Report): {
   return equal
     ? { text: `both ${outcome.a ?? "open"}`, equal }
     : { text: `${outcome.a ?? "open"} → ${outcome.b ?? "open"}`, equal };
+}
+
+const verification = v.object({
+  stopped: v.nullable(v.string()),
+  sessions: v.number(),
+  samplesNeeded: v.optional(v.nullable(v.number())),
+  spent: v.object({ calls: v.number(), tokens: v.number(), costMicros: v.number() }),
+});
+
+export type Verification = v.InferOutput<typeof verification>;
+
+/** What a verification has come to so far; throws on another format. */
+export function readVerification(value: unknown): Verification {
+  return v.parse(verification, value);
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "react";
 import { follow } from "../graphql/socket";
-import { type Loaded, withClasses, withoutFrom } from "./loaded";
+import { type Loaded, withClasses, withStale } from "./loaded";
 import { type Compared, freshFacts } from "./loading";
 import { DIFF_PROGRESS, type Grown } from "./questions";
 
@@ -34,7 +34,7 @@ export function useGrowth(a: string, b: string, held: Held): void {
     const stream = follow<Grown>({
       operation: () => ({ query: DIFF_PROGRESS, variables: { a, b } }),
       onData: ({ diffProgress: grown }) => {
-        take(withClasses(withoutFrom(latest.current, grown.fromRow), grown.pairs));
+        take(withClasses(withStale(latest.current, grown.fromRow), grown.pairs));
         tell({ total: grown.total, first: grown.firstDivergence?.index ?? null });
         timer.current ??= setTimeout(reread, REPORT_MS);
       },

@@ -134,7 +134,7 @@ function useDraft(run: string, step: string) {
 const RUNNERS_MS = 4_000;
 
 /** Every entry point that a runner offers now. */
-function usePlaces(): readonly (Place & { readonly is: "host" })[] {
+export function usePlaces(): readonly (Place & { readonly is: "host" })[] {
   const [{ data }, again] = useQuery({ query: Runners, requestPolicy: "cache-and-network" });
   useEffect(() => {
     const timer = setInterval(() => {

@@ -14,6 +14,8 @@ from forkpoint.diff.outcome import Outcome, outcome_of, outcome_sources
 from forkpoint.diff.rows import PARTLY, SAME, UNKNOWN, Row, Rows
 from forkpoint.errors import DiffError
 
+MOST_DRAWN = 24
+"""Steps of a path that are described beside their keys."""
 FORMAT = "forkpoint.diff/1"
 MOST_STEPS = 1_000_000
 MOST_LISTED = 1_000
@@ -178,7 +180,14 @@ def _root(comparison: Comparison, cause: Cause) -> dict[str, object]:
         "tier": cause.tier,
         "couldBeSampling": cause.could_be_sampling,
         "path": [_key(comparison, rows[at]) for at in cause.path[:MOST_LISTED]],
+        "pathSteps": [_on_path(comparison, rows[at]) for at in cause.path[:MOST_DRAWN]],
     }
+
+
+def _on_path(comparison: Comparison, row: Row) -> dict[str, object]:
+    right = row.b is not None
+    step = comparison.b.steps[row.b] if row.b is not None else comparison.a.steps[row.a or 0]
+    return {"side": "b" if right else "a", "seq": step.seq, "kind": step.kind, "name": step.name}
 
 
 def _key(comparison: Comparison, row: Row) -> str:

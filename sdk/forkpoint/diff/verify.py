@@ -32,7 +32,9 @@ class Sample:
 
 
 class Replays(Protocol):
-    """Runs one session at a time; raises `BudgetSpent` instead when there is no budget left."""
+    """Runs one session at a time; raises `BudgetSpent` instead when there is no budget left, and
+    `Pending` where it does not wait for one.
+    """
 
     def baseline(self) -> bool:
         """Whether B replayed exact is identical to B."""
@@ -49,6 +51,10 @@ class Replays(Protocol):
 
 class BudgetSpent(Exception):
     """No session may begin any more."""
+
+
+class Pending(Exception):
+    """The next session is not over yet: nothing more can be decided now."""
 
 
 @dataclass(slots=True)
@@ -84,6 +90,8 @@ class Verification:
 
     stopped: str | None = None
     """baseline_unproven, not_in_roots or budget: why the words below are what they are."""
+    pending: bool = False
+    """Whether a session is awaited; the words so far are not the last ones."""
     words: dict[int, str] = field(default_factory=dict[int, str])
     joint: tuple[int, ...] = ()
     """The smallest set found that together makes the outcome, if no single root does."""
@@ -126,6 +134,8 @@ class _Verifier:
                     self._together()
         except BudgetSpent:
             found.stopped = "budget"
+        except Pending:
+            found.pending = True
         return found
 
     def _ends(self) -> str | None:

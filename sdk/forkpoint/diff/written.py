@@ -89,8 +89,20 @@ def _outcome(report: Report) -> str:
 
 
 def _root(root: Report) -> tuple[str, str, str, str]:
-    word = str(root["word"]) + (", could be sampling" if root.get("couldBeSampling") else "")
+    words = [str(root["word"])]
+    for name in ("revert", "keep"):
+        arm = cast("Report | None", root.get(name))
+        words += [f"{name} {rate_of(arm)}"] if arm else []
+    words += ["could be sampling"] if root.get("couldBeSampling") else []
+    word = ", ".join(words)
     return _place(root), _class(root), ", ".join(cast("Sequence[str]", root["parts"])), word
+
+
+def rate_of(arm: Report) -> str:
+    """`9/10 (60-98%)`: replays that came to A's outcome; no interval where one decides."""
+    ends = cast("Sequence[float] | None", arm.get("interval"))
+    within = f" ({ends[0]:.0%}-{ends[1]:.0%})" if ends else ""
+    return f"{arm['hits']}/{arm['n']}{within}"
 
 
 def _place(row: Report) -> str:
@@ -103,6 +115,11 @@ def _class(row: Report) -> str:
 
 
 def _more_roots(report: Report) -> Iterator[str]:
+    if joint := cast("Sequence[str]", report.get("joint", ())):
+        yield f"Only together a cause, shown by replays: {', '.join(joint)}."
+    if spent := cast("Report | None", report.get("spent")):
+        cost = cast("int", spent["costMicros"]) / 1e6
+        yield f"{spent['sessions']} replays, {spent['calls']} live calls, ${cost:.4f}."
     more = cast("int", report["rootCount"]) - MOST_ROOTS
     if more > 0:
         yield f"{more} more roots."

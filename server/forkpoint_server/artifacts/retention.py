@@ -9,6 +9,7 @@ from forkpoint_server.db.engine import Driver
 
 DAY_NS = 24 * 3600 * 10**9
 RUNS_AT_A_TIME = 500
+_OF_A_PAIR = ("diff_report", "attribution")
 _OF_A_RUN = (
     "event",
     "derived_event",
@@ -135,9 +136,10 @@ async def delete_runs(driver: Driver, project_id: int, run_ids: Sequence[str]) -
     found = [row[0] for row in rows]
     for table in _OF_A_RUN:
         await driver.execute(f"delete from {table} where run_id = any ($1::uuid[])", found)
-    await driver.execute(
-        "delete from diff_report where project_id = $1 and (a = any ($2) or b = any ($2::uuid[]))",
-        project_id,
-        found,
-    )
+    for table in _OF_A_PAIR:
+        await driver.execute(
+            f"delete from {table} where project_id = $1 and (a = any ($2) or b = any ($2::uuid[]))",
+            project_id,
+            found,
+        )
     return len(found)

@@ -88,3 +88,28 @@ runner = Table(
     Column("connected_ns", BigInteger, nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
 )
+
+attribution = Table(
+    "attribution",
+    metadata,
+    Column("project_id", Integer, primary_key=True),
+    uuid_column("attribution_id", key=True),
+    # The runs that are compared, and how far they were.
+    uuid_column("a"),
+    uuid_column("b"),
+    Column("head_a", BigInteger, nullable=False),
+    Column("head_b", BigInteger, nullable=False),
+    # running | finished | failed | cancelled
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("message", Text),
+    # Roots with their edits, policy, budget, who executes: payload.
+    Column("spec", JSONB, nullable=False),
+    # forkpoint.verification/1
+    Column("report", JSONB, nullable=False),
+    # What it waits for now.
+    Column("awaits", JSONB, nullable=False),
+    Column("head", Integer, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("ended_ns", BigInteger),
+)

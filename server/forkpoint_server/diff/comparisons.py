@@ -208,6 +208,12 @@ class Comparisons:
             raise TooManySteps(longest)
         return restored(a, b, kept.rows, kept.report, is_draft=kept.is_draft)
 
+    async def values(
+        self, connection: AsyncConnection, project_id: int, roots: Collection[str]
+    ) -> Load:
+        """Reads these values; one that is not there raises `KeyError` when it is read."""
+        return await self._loader(connection, project_id, roots)
+
     async def _loader(
         self, connection: AsyncConnection, project_id: int, roots: Collection[str]
     ) -> Load:

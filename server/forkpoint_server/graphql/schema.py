@@ -13,6 +13,7 @@ from forkpoint_server.graphql.bulk import BulkQuery
 from forkpoint_server.graphql.comparing import DiffQuery
 from forkpoint_server.graphql.errors import present
 from forkpoint_server.graphql.gate import Documents, Gate
+from forkpoint_server.graphql.mutations.causes import CauseMutation
 from forkpoint_server.graphql.mutations.deletion import DeletionMutation
 from forkpoint_server.graphql.mutations.diff import DiffMutation
 from forkpoint_server.graphql.mutations.ingestion import IngestionMutation
@@ -22,6 +23,9 @@ from forkpoint_server.graphql.mutations.tokens import TokenMutation
 from forkpoint_server.graphql.queries import CoreQuery
 from forkpoint_server.graphql.replaying import ReplayQuery
 from forkpoint_server.graphql.scalars import SCALARS
+from forkpoint_server.graphql.subscriptions.attributionprogress import (
+    AttributionProgressSubscription,
+)
 from forkpoint_server.graphql.subscriptions.diffprogress import DiffProgressSubscription
 from forkpoint_server.graphql.subscriptions.replayprogress import ReplayProgressSubscription
 from forkpoint_server.graphql.subscriptions.runevents import RunEventsSubscription
@@ -36,6 +40,7 @@ MUTATIONS: tuple[type, ...] = (
     DiffMutation,
     ReplayMutation,
     RetentionMutation,
+    CauseMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (
     RunEventsSubscription,
@@ -43,6 +48,7 @@ SUBSCRIPTIONS: tuple[type, ...] = (
     ReplayProgressSubscription,
     RunnerJobsSubscription,
     DiffProgressSubscription,
+    AttributionProgressSubscription,
 )
 
 

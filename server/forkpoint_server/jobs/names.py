@@ -28,3 +28,5 @@ class JobKind(StrEnum):
     """Execute a replay session without agent code."""
     WATCH_REPLAY = "watch_replay"
     """Notice that the runner of a session is gone."""
+    VERIFY_CAUSE = "verify_cause"
+    """Take up what a replay has shown of a cause, and start the next ones."""

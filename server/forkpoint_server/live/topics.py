@@ -21,3 +21,8 @@ def session_topic(session_id: str) -> str:
 def runners_topic(project_id: int) -> str:
     """Messages are empty: a session waits for a runner, or one of a runner is over."""
     return f"fp:runners:{project_id}"
+
+
+def attribution_topic(attribution_id: str) -> str:
+    """Messages are empty: replays have shown more."""
+    return f"fp:attribution:{attribution_id}"

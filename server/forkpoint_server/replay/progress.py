@@ -14,7 +14,9 @@ from forkpoint.events.kinds import Verdict
 
 from forkpoint_server.db.engine import Driver
 from forkpoint_server.errors import Conflict
-from forkpoint_server.replay.words import OPEN_STATES, SessionState, ended_as
+from forkpoint_server.jobs.enqueue import enqueue
+from forkpoint_server.jobs.names import JobKind
+from forkpoint_server.replay.words import CAUSE, OPEN_STATES, SessionState, ended_as
 
 PAGE = 500
 _OPEN = [state.value for state in OPEN_STATES]
@@ -98,8 +100,11 @@ async def move(raw: Driver, held: Held, step: Step, *, now_ns: int) -> int:
     return n
 
 
-async def end(raw: Driver, held: Held, ended: End, *, now_ns: int) -> int:
-    """Bring a session to its final state; as `move`."""
+async def end(raw: Driver, held: Held, ended: End, *, now_ns: int) -> int | None:
+    """Bring a session to its final state; raises `LeaseLost`.
+
+    Gives the job that goes on with what it has shown of a cause; None if it was for none.
+    """
     state = ended.state or ended_as(ended.verdict)
     step = ended.step
     n = await raw.fetchval(
@@ -132,7 +137,33 @@ async def end(raw: Driver, held: Held, ended: End, *, now_ns: int) -> int:
     )
     if n is None:
         raise LeaseLost(held.session_id, held.fence)
-    return n
+    return await _go_on(raw, held)
+
+
+async def _go_on(raw: Driver, held: Held) -> int | None:
+    """Queue what waits for this session. Each end has a job of its own, so none is lost to one
+    that looked a moment before. Index: primary key.
+    """
+    row = await raw.fetchrow(
+        """
+        select project_id, client_id
+        from replay_session
+        where run_id = $1 and session_id = $2
+        """,
+        held.run_id,
+        held.session_id,
+    )
+    if row is None or not row["client_id"].startswith(CAUSE):
+        return None
+    attribution = row["client_id"].split(":")[1]
+    return await enqueue(
+        raw,
+        row["project_id"],
+        JobKind.VERIFY_CAUSE,
+        dedupe_key=f"{attribution}:{held.session_id}",
+        args={"attribution": attribution},
+        priority=1,
+    )
 
 
 async def progress_after(

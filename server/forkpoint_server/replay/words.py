@@ -19,6 +19,8 @@ class SessionState(StrEnum):
     CANCELLED = "cancelled"
 
 
+CAUSE = "cause:"
+"""How client ids of sessions begin that verify a cause: `cause:ATTRIBUTION:ARM:SAMPLE`."""
 OPEN_STATES = (SessionState.QUEUED, SessionState.PREPARING, SessionState.RUNNING)
 _FINISHED = frozenset({Verdict.IDENTICAL, Verdict.FORKED})
 

@@ -233,7 +233,7 @@ def test_ten_thousand_rows_are_walked_to_the_end_and_none_is_missing(desk: Desk,
 def test_a_comparison_on_its_way_names_its_runs_and_shows_that_it_goes_on(
     desk: Desk, recording: str, pair: tuple[str, str]
 ):
-    with desk.page("about:blank") as page:
+    with desk.page(f"{recording}/runs") as page:
         held: list[Route] = []
 
         def hold(route: Route) -> None:
@@ -245,7 +245,7 @@ def test_a_comparison_on_its_way_names_its_runs_and_shows_that_it_goes_on(
         page.route("**/graphql", hold)
         page.goto(address(recording, pair))
         expect(page.get_by_role("progressbar", name="Comparison")).to_be_visible()
-        expect(page.get_by_role("status", name="Comparing")).to_contain_text("31 steps with 16")
+        expect(page.get_by_role("status", name="Comparing")).to_contain_text("21 steps with 6")
         expect(page.get_by_role("heading", name="banking/user_task_13")).to_be_visible()
         for route in held:
             route.continue_()
@@ -271,7 +271,7 @@ def test_a_growing_run_updates_the_page_by_itself(desk: Desk, recording: str):
             for number in range(2, 7):
                 look(number, "yes" if number == 5 else "no")
             assert forkpoint.flush(30)
-            expect(page.locator('[data-row="5"][data-class="origin"]')).to_be_visible()
+            expect(page.locator('[data-row="5"][data-class="intervention"]')).to_be_visible()
             expect(page.get_by_role("region", name="First divergence")).to_contain_text("#11")
             look(7, "no")
             recorded.close()

@@ -78,8 +78,10 @@ async def end_session(context: Context, lease: ReplayLeaseInput, record: object)
     async with context.services.database.transaction(context.project_id) as connection:
         raw = await driver(connection)
         held = await hold(raw, context.project_id, lease.id, lease.fencing)
-        await end(raw, held, ended, now_ns=context.services.clock())
+        job = await end(raw, held, ended, now_ns=context.services.clock())
     await _ring(context, lease)
+    if job is not None:
+        await context.services.wake(job)
 
 
 async def _ended(context: Context, record: object) -> End:

@@ -132,9 +132,11 @@ class ReplayMutation:
         async with context.services.database.transaction(context.project_id) as connection:
             raw = await driver(connection)
             held = await hold(raw, context.project_id, session_id, input.fencing)
-            await end(raw, held, ended, now_ns=context.services.clock())
+            job = await end(raw, held, ended, now_ns=context.services.clock())
             row = await session_by_id(raw, context.project_id, session_id)
         await _ring(context, session_topic(session_id))
+        if job is not None:
+            await context.services.wake(job)
         return EndReplayPayload(session=ReplaySession.of(_there(row)))
 
 

@@ -7,18 +7,24 @@ import sys
 from array import array
 from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.lanes import HOWS
 from forkpoint.diff.report import Comparison, to_report
 from forkpoint.diff.rows import CLASSES, SUBS, Row
+from forkpoint.diff.verified import with_verification
+from forkpoint.diff.written import to_markdown, to_page
 
+from forkpoint_server.db.engine import driver
+from forkpoint_server.diff import attributions
 from forkpoint_server.diff.stored import Asked
 from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
 from forkpoint_server.graphql.scalars import JSON, BigInt, Column
+from forkpoint_server.graphql.types.attribution import Attribution
 from forkpoint_server.graphql.types.connection import Connection, connection_parts
 from forkpoint_server.graphql.types.nodes import Run, Step
 from forkpoint_server.query.pages import check_first, make_page, read_cursor
@@ -177,9 +183,33 @@ class DiffReport:
         return None if first is None else DiffRow.of(self.comparison, first)
 
     @strawberry.field(extensions=[PAYLOAD], description="Format forkpoint.diff/1")
-    def report(self) -> JSON:
-        """The whole report without its rows."""
-        return JSON(to_report(self.comparison))
+    async def report(self, info: Info) -> JSON:
+        """The whole report without its rows, with what replays have shown of these runs."""
+        return JSON(await self._report(info.context))
+
+    @strawberry.field(extensions=[PAYLOAD], description="The report as text for a pull request")
+    async def markdown(self, info: Info) -> str:
+        """Escaped: no markup of what was recorded."""
+        return to_markdown(await self._report(info.context))
+
+    @strawberry.field(extensions=[PAYLOAD], description="The report as one HTML file")
+    async def html(self, info: Info) -> str:
+        """Without scripts or anything from elsewhere."""
+        return to_page(await self._report(info.context))
+
+    async def _report(self, context: Context) -> dict[str, object]:
+        report = to_report(self.comparison)
+        found = await _attribution(context, self.comparison)
+        return report if found is None else with_verification(report, found.report)
+
+    @strawberry.field(
+        extensions=[META],
+        description="The newest verification of these runs by replays; null if there is none",
+    )
+    async def attribution(self, info: Info) -> Attribution | None:
+        """Which roots replays have shown to be causes."""
+        found = await _attribution(info.context, self.comparison)
+        return None if found is None else Attribution.of(found)
 
     @strawberry.field(
         extensions=[META], description="Rows as columns, for pages that show all of them"
@@ -312,6 +342,17 @@ def _wanted(comparison: Comparison, only: Sequence[str] | None) -> Sequence[int]
 def _index_in(cursor: str) -> int:
     index = read_cursor(cursor, int)[0]
     return index if isinstance(index, int) else -1
+
+
+async def _attribution(context: Context, comparison: Comparison) -> attributions.Attribution | None:
+    """The newest verification of the runs as they were compared."""
+    a, b = comparison.a, comparison.b
+    async with context.services.database.reading(context.project_id) as connection:
+        raw = await driver(connection)
+        found = await attributions.newest(raw, context.project_id, UUID(a.run_id), UUID(b.run_id))
+    if found is None or (found.head_a, found.head_b) != (a.head, b.head):
+        return None
+    return found
 
 
 async def _step(context: Context, run: RunColumns, at: int | None) -> Step | None:

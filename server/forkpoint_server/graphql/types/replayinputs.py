@@ -55,7 +55,7 @@ class StartReplayInput:
         if not 1 <= self.samples <= MOST_SAMPLES:
             raise LimitExceeded("samples", MOST_SAMPLES)
         for name in ("runner", "entrypoint", "client_id"):
-            _check_name(getattr(self, name), name)
+            check_name(getattr(self, name), name)
         return Asked(
             run_id=run_id,
             cut=None if self.cut is None else _cut(self.cut),
@@ -110,6 +110,7 @@ def _session_id(text: str | None) -> str | None:
     return session_id
 
 
-def _check_name(text: str | None, field: str) -> None:
+def check_name(text: str | None, field: str) -> None:
+    """Raise `BadRequest` for a name that is none."""
     if text is not None and not (1 <= len(text) <= NAME_LIMIT and text.isprintable()):
         raise BadRequest(f"`{field}` must have 1 to {NAME_LIMIT} characters", field=field)
