@@ -94,6 +94,7 @@ def test_lists_of_objects_are_connections_or_short():
         "ReplayPlan.groups",
         "ReplayPlan.effects",
         "ReplayPlan.refusals",
+        "VerifyPlan.roots",
     }
     long = [
         f"{name}.{field}"
