@@ -16,12 +16,14 @@ from forkpoint_server.errors import BadRequest, LimitExceeded, NotFound
 from forkpoint_server.graphql.comparing import read_pair
 from forkpoint_server.graphql.context import Context, Info
 from forkpoint_server.graphql.guards import Needs
+from forkpoint_server.graphql.mutations.replay import note_grants
 from forkpoint_server.graphql.scalars import JSON, BigInt
 from forkpoint_server.graphql.types.attribution import Attribution, VerifyPlan
 from forkpoint_server.graphql.types.enums import ReplayExecutor
 from forkpoint_server.graphql.types.replayinputs import check_name
 from forkpoint_server.live.topics import attribution_topic, runners_topic
 from forkpoint_server.query.digests import read_run_id
+from forkpoint_server.replay.plans import Asked
 from forkpoint_server.replay.words import Executor
 from forkpoint_server.security.scopes import Scope
 
@@ -143,10 +145,11 @@ class CauseMutation:
             if input.dry_run:
                 return VerifyCausePayload(plan=plan, attribution=None)
             moved = await begin(connection, services.blobs, prepared, now_ns=now_ns)
-            row = await attributions.by_id(
-                await driver(connection), project_id, prepared.made.attribution_id
-            )
-        await _tell(context, prepared.made.attribution_id, moved)
+            raw, made = await driver(connection), prepared.made.attribution_id
+            row = await attributions.by_id(raw, project_id, made)
+            asked = Asked(run_id=comparison.b.run_id, policy=wish.policy)
+            await note_grants(context, raw, asked, prepared.replay, [made])
+        await _tell(context, made, moved)
         return VerifyCausePayload(plan=plan, attribution=Attribution.of(_there(row)))
 
     @strawberry.mutation(extensions=[Needs(Scope.REPLAY)])

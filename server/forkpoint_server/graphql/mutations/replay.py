@@ -98,7 +98,7 @@ class ReplayMutation:
                 client_id=input.client_id,
                 now_ns=context.services.clock(),
             )
-            await _note_grants(context, raw, asked, planned, sessions)
+            await note_grants(context, raw, asked, planned, [row.session_id for row in sessions])
         for job in jobs:
             await context.services.wake(job)
         if planned.executor is Executor.HOST:
@@ -140,10 +140,12 @@ class ReplayMutation:
         return EndReplayPayload(session=ReplaySession.of(_there(row)))
 
 
-async def _note_grants(
-    context: Context, raw: Driver, asked: Asked, planned: Planned, sessions: Sequence[SessionRow]
+async def note_grants(
+    context: Context, raw: Driver, asked: Asked, planned: Planned, ids: Sequence[str]
 ) -> None:
-    """Write down what a replay may do outside; most may do nothing."""
+    """Write down what a replay may do outside; most may do nothing. `ids`: of its sessions, or of
+    the verification that they are for.
+    """
     hosts = () if planned.plan is None else planned.plan.hosts
     policy = asked.policy or {}
     effects = policy.get("allow_effects")
@@ -153,7 +155,7 @@ async def _note_grants(
         "hosts": list(hosts),
         "effects": effects or [],
         "policy": hashlib.sha256(orjson.dumps(policy, option=orjson.OPT_SORT_KEYS)).hexdigest(),
-        "sessions": named([session.session_id for session in sessions]),
+        "sessions": named(ids),
     }
     entry = Entry(action=Action.REPLAY_GRANTED, target=asked.run_id, facts=facts)
     await record(raw, context.principal, entry, now_ns=context.services.clock())
