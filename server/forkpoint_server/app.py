@@ -33,6 +33,7 @@ from forkpoint_server.endpoints.socket import SubscriptionSocket
 from forkpoint_server.errors import BadRequest, NotFound, ServerError
 from forkpoint_server.graphql.context import Services
 from forkpoint_server.graphql.schema import schema
+from forkpoint_server.ingestion.gathering import Gathering
 from forkpoint_server.ingestion.otlp.decode import Signal
 from forkpoint_server.ingestion.otlp.intake import OtlpIntake
 from forkpoint_server.ingestion.pressure import Pressure
@@ -93,6 +94,7 @@ def make_services(
         room=room,
         pressure=Pressure(database, settings.pressure, data=settings.data, room=room),
         allowances=Allowances(database, settings.quotas, clock=time.time_ns, steady=time.monotonic),
+        gathering=Gathering(database, clock=time.time_ns),
         otlp=OtlpIntake(database, settings.otlp, clock=time.time_ns, steady=time.monotonic),
         event_rate=Rate(per_second=limits.events_per_second, burst=limits.events_per_second * 5),
     )

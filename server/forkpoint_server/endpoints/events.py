@@ -12,7 +12,7 @@ from forkpoint_server.endpoints.requests import (
     services_of,
 )
 from forkpoint_server.errors import BadRequest
-from forkpoint_server.ingestion.batch import IngestResult, store
+from forkpoint_server.ingestion.batch import IngestResult
 from forkpoint_server.ingestion.incoming import CONFLICT, TOO_LARGE
 from forkpoint_server.ingestion.lines import LineReader
 from forkpoint_server.security.bodies import BodyLimits, read_parts
@@ -41,11 +41,8 @@ async def post_events(request: Request) -> Response:
         lines = await _read(request, services.settings.limits, grow)
         batch = lines.batch(event_bytes=ceilings.event_bytes)
         services.spend(principal, events=len(batch.events), size=lines.size)
-        result = await store(
-            services.database,
-            principal,
-            batch,
-            live=services.publisher(principal.project_id),
+        result = await services.gathering.store(
+            principal, batch, live=services.publisher(principal.project_id)
         )
     return json_response(_answer(result), status=_status(result))
 

@@ -13,6 +13,7 @@ from forkpoint_server.db.engine import Database
 from forkpoint_server.diff.comparisons import Comparisons
 from forkpoint_server.errors import PayloadRefused
 from forkpoint_server.graphql.loaders import Loaders
+from forkpoint_server.ingestion.gathering import Gathering
 from forkpoint_server.ingestion.otlp.intake import OtlpIntake
 from forkpoint_server.ingestion.pressure import Pressure
 from forkpoint_server.live.listen import Listener
@@ -51,6 +52,8 @@ class Services:
     pressure: Pressure
     allowances: Allowances
     """Quotas of projects."""
+    gathering: Gathering
+    """Stores batches; small ones share a transaction."""
     otlp: OtlpIntake
     """What /v1/traces and /v1/logs bring."""
 

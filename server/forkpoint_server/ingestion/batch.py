@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from forkpoint.content import digest_text
+from forkpoint.content import Digest, digest_text
 
 from forkpoint_server import telemetry
 from forkpoint_server.artifacts.blocks import Arrived, read_blocks
@@ -67,11 +67,17 @@ async def ingest(
     Raises `BadRequest` (`block_invalid`, `block_too_large`) and `Overloaded`; nothing is stored
     then. A bad event fails alone and is listed in `rejected`.
     """
-    if len(events) + len(blocks) > LONG_BATCH:
-        batch = await asyncio.to_thread(_read, events, blocks, event_bytes)
-    else:
-        batch = _read(events, blocks, event_bytes)
+    batch = await read_batch(events, blocks, event_bytes=event_bytes)
     return await store(connection_source, principal, batch, live=live, clock=clock)
+
+
+async def read_batch(
+    events: Sequence[object], blocks: Sequence[object], *, event_bytes: int | None = None
+) -> Batch:
+    """Parsed JSON values as a batch. Raises `BadRequest` (`block_invalid`, `block_too_large`)."""
+    if len(events) + len(blocks) > LONG_BATCH:
+        return await asyncio.to_thread(_read, events, blocks, event_bytes)
+    return _read(events, blocks, event_bytes)
 
 
 async def store(
@@ -83,6 +89,29 @@ async def store(
     clock: Callable[[], int] = time.time_ns,
 ) -> IngestResult:
     """Store a batch; when this returns it is committed. Raises `Overloaded`."""
+    try:
+        [result] = await store_together(
+            connection_source, principal, [batch], live=live, clock=clock
+        )
+    except Lacking as lacking:
+        return IngestResult(missing=lacking.digests, rejected=tuple(batch.rejected))
+    return result
+
+
+async def store_together(
+    connection_source: Database,
+    principal: Principal,
+    batches: Sequence[Batch],
+    *,
+    live: Publisher,
+    clock: Callable[[], int] = time.time_ns,
+) -> list[IngestResult]:
+    """Store batches of one caller in one transaction, in their order, and answer each by itself.
+
+    Raises `Lacking` if one needs blocks that are not there: nothing is stored then.
+    """
+    events = [each for batch in batches for each in batch.events]
+    arrived = _all_blocks(batches)
     async with connection_source.transaction(principal.project_id) as connection:
         raw = await driver(connection)
         intake = Intake(
@@ -91,20 +120,62 @@ async def store(
             epoch=await enter(raw, principal.project_id),
             now_ns=clock(),
         )
-        runs = await lock_runs(raw, {each.event.run_id for each in batch.events})
-        orders = await load_orders(raw, runs, events=batch.events)
-        strangers = _sort(batch.events, orders)
-        lacking = await intake.lacks(batch.blocks, _new(orders))
+        runs = await lock_runs(raw, {each.event.run_id for each in events})
+        orders = await load_orders(raw, runs, events=events)
+        tallies = [_sort(batch, orders) for batch in batches]
+        lacking = await intake.lacks(arrived, _new(orders))
         if lacking:
-            texts = tuple(digest_text(digest) for digest in lacking)
-            return IngestResult(missing=texts, rejected=tuple(batch.rejected))
-        await intake.store_blocks(batch.blocks, owner=_first(runs))
+            raise Lacking(tuple(digest_text(digest) for digest in lacking))
+        fresh = await intake.store_blocks(arrived)
+        _attribute(fresh, batches, runs)
         await intake.write(runs, orders)
         await audit_conflicts(raw, principal, orders, now_ns=intake.now_ns)
     for run_id, order in orders.items():
         if order.ready:
             await live.published(run_id, runs[run_id].first_new, runs[run_id].head)
-    return _counted(_result(runs, orders, [*batch.rejected, *strangers]))
+    _place(batches, orders, tallies)
+    return [
+        _counted(_result(batch, tally, runs)) for batch, tally in zip(batches, tallies, strict=True)
+    ]
+
+
+class Lacking(Exception):
+    """Blocks must be sent along; caught inside this room."""
+
+    def __init__(self, digests: tuple[str, ...]) -> None:
+        super().__init__(digests)
+        self.digests = digests
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of the events of one batch."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    held: int = 0
+    rejected: list[Rejected] = field(default_factory=list[Rejected])
+
+
+def _all_blocks(batches: Sequence[Batch]) -> Arrived:
+    if len(batches) == 1:
+        return batches[0].blocks
+    bodies: dict[Digest, bytes] = {}
+    for batch in batches:
+        bodies.update(batch.blocks.bodies)
+    refers = frozenset(ref for batch in batches for ref in batch.blocks.refers)
+    return Arrived(bodies=bodies, refers=refers)
+
+
+def _attribute(fresh: int, batches: Sequence[Batch], runs: Mapping[str, RunState]) -> None:
+    """Count new bytes on the run that brought them: of several batches, by their share."""
+    sizes = [sum(map(len, batch.blocks.bodies.values())) for batch in batches]
+    whole = sum(sizes)
+    for batch, size in zip(batches, sizes, strict=True):
+        known = (each.event.run_id for each in batch.events if each.event.run_id in runs)
+        owner = next(known, None)
+        if owner is not None and whole:
+            runs[owner].stored_bytes += fresh * size // whole
 
 
 def _read(events: Sequence[object], blocks: Sequence[object], event_bytes: int | None) -> Batch:
@@ -122,19 +193,24 @@ def _counted(result: IngestResult) -> IngestResult:
     return result
 
 
-def _sort(read: Sequence[Incoming], orders: dict[str, Order]) -> list[Rejected]:
-    """Give each run its events, in the order they came; those of no known run are returned."""
+def _sort(batch: Batch, orders: Mapping[str, Order]) -> _Tally:
+    """Give each run its events of a batch, in the order they came; those of no run are refused."""
+    tally = _Tally()
     by_run: dict[str, list[Incoming]] = {run_id: [] for run_id in orders}
-    strangers: list[Rejected] = []
-    for each in read:
+    for each in batch.events:
         mine = by_run.get(each.event.run_id)
         if mine is None:
-            strangers.append(_unknown_run(each))
+            tally.rejected.append(_unknown_run(each))
         else:
             mine.append(each)
     for run_id, events in by_run.items():
-        orders[run_id].take(events)
-    return strangers
+        if events:
+            order = orders[run_id]
+            duplicates, rejected = order.duplicates, len(order.rejected)
+            order.take(events)
+            tally.duplicates += order.duplicates - duplicates
+            tally.rejected += order.rejected[rejected:]
+    return tally
 
 
 def _unknown_run(each: Incoming) -> Rejected:
@@ -147,22 +223,34 @@ def _unknown_run(each: Incoming) -> Rejected:
     )
 
 
-def _new(orders: dict[str, Order]) -> list[Incoming]:
+def _new(orders: Mapping[str, Order]) -> list[Incoming]:
     return [each for order in orders.values() for each in (*order.ready, *order.held)]
 
 
-def _first(runs: dict[str, RunState]) -> RunState | None:
-    return next(iter(runs.values()), None)
+def _place(
+    batches: Sequence[Batch], orders: Mapping[str, Order], tallies: Sequence[_Tally]
+) -> None:
+    """Say of which batch the events are that have their `seq` now, and those that wait."""
+    owners = {
+        id(each): tally
+        for batch, tally in zip(batches, tallies, strict=True)
+        for each in batch.events
+    }
+    for order in orders.values():
+        for each in order.ready:
+            if (tally := owners.get(id(each))) is not None:  # else it had waited before
+                tally.accepted += 1
+        for each in order.held:
+            owners[id(each)].held += 1
 
 
-def _result(
-    runs: dict[str, RunState], orders: dict[str, Order], rejected: list[Rejected]
-) -> IngestResult:
-    every = rejected + [each for order in orders.values() for each in order.rejected]
+def _result(batch: Batch, tally: _Tally, runs: Mapping[str, RunState]) -> IngestResult:
+    mine = {each.event.run_id for each in batch.events}
+    every = [*batch.rejected, *tally.rejected]
     return IngestResult(
-        accepted=sum(1 for order in orders.values() for each in order.ready if each.index >= 0),
-        duplicates=sum(order.duplicates for order in orders.values()),
-        held=sum(len(order.held) for order in orders.values()),
+        accepted=tally.accepted,
+        duplicates=tally.duplicates,
+        held=tally.held,
         rejected=tuple(sorted(every, key=lambda each: each.index)),
-        cursors={run_id: run.head for run_id, run in runs.items()},
+        cursors={run_id: run.head for run_id, run in runs.items() if run_id in mine},
     )

@@ -56,13 +56,11 @@ class Intake:
             self.driver, self.project_id, epoch=self.epoch, arrived=arrived, roots=roots
         )
 
-    async def store_blocks(self, arrived: Arrived, *, owner: RunState | None) -> None:
-        """Store what came along; new bytes are counted on the run that brought them."""
-        fresh = await blocks.insert(
+    async def store_blocks(self, arrived: Arrived) -> int:
+        """Store what came along; the bytes of it that are new."""
+        return await blocks.insert(
             self.driver, self.project_id, epoch=self.epoch, bodies=arrived.bodies
         )
-        if owner is not None:
-            owner.stored_bytes += fresh
 
     async def write(self, runs: Mapping[str, RunState], orders: Mapping[str, Order]) -> None:
         """Write what the orders hold: ready events, waiting ones, the runs that changed."""

@@ -99,7 +99,7 @@ async def start_run(
         if created:
             await check_open(intake.driver, principal.project_id, allowed=open_runs)
             run = (await lock_runs(intake.driver, [start.run_id]))[start.run_id]
-            await intake.store_blocks(arrived, owner=run)
+            run.stored_bytes += await intake.store_blocks(arrived)
             await _hang(intake, run, refs)
             await store_runs(intake.driver, [run], now_ns=intake.now_ns)
     if created:
@@ -141,7 +141,7 @@ async def finish_run(
         lacking = await intake.lacks_roots(arrived, _roots(end.artifacts))
         if lacking:
             return FinishResult(run_id=end.run_id, changed=False, missing=_texts(lacking))
-        await intake.store_blocks(arrived, owner=run)
+        run.stored_bytes += await intake.store_blocks(arrived)
         await _hang(intake, run, end.artifacts)
         job = await _finish(intake, runs, end)
     await (live or Silent()).published(end.run_id, min(run.first_new, run.head), run.head)

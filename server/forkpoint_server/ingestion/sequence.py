@@ -37,14 +37,18 @@ class Order:
     duplicates: int = 0
     rejected: list[Rejected] = field(default_factory=list[Rejected])
     _seen: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    _before: frozenset[Place] | None = None
+    """Places that waited before anything was taken."""
 
     def take(self, events: Iterable[Incoming]) -> None:
-        """Put events of the batch in order, each as if it had come alone."""
-        before = set(self.waiting)
+        """Put events in order, each as if it had come alone; said again, it goes on."""
+        if self._before is None:
+            self._before = frozenset(self.waiting)
         for event in events:
             self._take(event)
-        self.released = sorted(before - self.waiting.keys())
-        self.held = [self.waiting[place] for place in sorted(self.waiting.keys() - before)]
+        waiting = self.waiting.keys()
+        self.released = sorted(self._before - waiting)
+        self.held = [self.waiting[place] for place in sorted(waiting - self._before)]
 
     def fill(self, gaps: Sequence[Incoming]) -> None:
         """Put server-made gaps in order; each releases what waited behind it."""

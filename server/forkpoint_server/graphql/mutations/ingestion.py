@@ -18,7 +18,7 @@ from forkpoint_server.graphql.mutations.leased import (
 )
 from forkpoint_server.graphql.scalars import JSON, BigInt
 from forkpoint_server.graphql.types.nodes import Run
-from forkpoint_server.ingestion.batch import IngestResult, ingest
+from forkpoint_server.ingestion.batch import IngestResult, read_batch
 from forkpoint_server.ingestion.runs import finish_run, start_run
 from forkpoint_server.query.runs import run_by_id
 from forkpoint_server.security.scopes import Scope
@@ -156,13 +156,11 @@ class IngestionMutation:
         context.take_quota(len(events))
         if input.replay is not None:
             await renew_session(context, input.replay)
-        result = await ingest(
-            context.services.database,
-            context.principal,
-            events=events,
-            blocks=listed(input.blocks, field="blocks"),
-            live=context.services.publisher(context.project_id),
-            event_bytes=ceilings.event_bytes,
+        batch = await read_batch(
+            events, listed(input.blocks, field="blocks"), event_bytes=ceilings.event_bytes
+        )
+        result = await context.services.gathering.store(
+            context.principal, batch, live=context.services.publisher(context.project_id)
         )
         if input.replay is not None and result.accepted:
             await note_progress(context, input.replay)
