@@ -9,12 +9,16 @@ more: the table is filled, read and emptied.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from forkpoint_server.db.engine import Driver
 
 COPY_FROM = 1_000
 """Rows from which the way by the temporary table is the shorter one."""
+
+
+PROJECT = "current_setting('forkpoint.project')::int"
+"""The project of the transaction, as an expression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +27,15 @@ class Target:
 
     table: str
     types: Mapping[str, str]
+    derived: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further columns, each with the expression over the others that gives it."""
     conflict: str = ""
+    staging: str = ""
+    """Name of the temporary table; default: after the table. Other columns need another one."""
 
     @property
     def columns(self) -> str:
-        """The columns by comma."""
+        """Those that rows bring, by comma."""
         return ", ".join(self.types)
 
 
@@ -36,6 +44,16 @@ async def insert_rows(driver: Driver, into: Target, rows: Sequence[tuple[object,
     if rows:
         source, arguments = await _source(driver, into, rows)
         await driver.execute(_insert(into, source), *arguments)
+
+
+async def insert_columns(driver: Driver, into: Target, columns: Sequence[Sequence[object]]) -> None:
+    """As `insert_rows`, for values that stand in columns already."""
+    if not columns[0]:
+        return
+    if len(columns[0]) < COPY_FROM:
+        await driver.execute(_insert(into, _arrays(into)), *columns)
+    else:
+        await insert_rows(driver, into, list(zip(*columns, strict=True)))
 
 
 async def insert_summing(
@@ -53,10 +71,14 @@ async def insert_summing(
 
 
 def _insert(into: Target, source: str) -> str:
-    return (
-        f"insert into {into.table} ({into.columns}) "
-        f"select {into.columns} from {source} {into.conflict}"
-    )
+    names = ", ".join((*into.types, *into.derived))
+    values = ", ".join((*into.types, *into.derived.values()))
+    return f"insert into {into.table} ({names}) select {values} from {source} {into.conflict}"
+
+
+def _arrays(into: Target) -> str:
+    kinds = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(into.types.values(), start=1))
+    return f"unnest({kinds}) as new ({into.columns})"
 
 
 async def _source(
@@ -64,9 +86,8 @@ async def _source(
 ) -> tuple[str, Sequence[object]]:
     """What to select the rows from, and its arguments."""
     if len(rows) < COPY_FROM:
-        kinds = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(into.types.values(), start=1))
-        return f"unnest({kinds}) as new ({into.columns})", list(zip(*rows, strict=True))
-    name = f"bulk_{into.table}"
+        return _arrays(into), list(zip(*rows, strict=True))
+    name = into.staging or f"bulk_{into.table}"
     # of the session, and empty again after each transaction; no tenant's row outlives its own
     await driver.execute(
         f"create temp table if not exists {name} on commit delete rows "

@@ -69,14 +69,14 @@ class StepEnd(msgspec.Struct, kw_only=True, gc=False):
     end_seq: int
     end_ns: int
     status: str
-    model: str | None
-    error_class: str | None
-    finish_reason: str | None
-    tokens_in: int | None
-    tokens_out: int | None
-    cost_micro_usd: int | None
-    attempts: int
-    chunks: int | None
+    model: str | None = None
+    error_class: str | None = None
+    finish_reason: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_micro_usd: int | None = None
+    attempts: int = 1
+    chunks: int | None = None
     flags: int
     """Bits to add; `RUNNING` goes."""
 

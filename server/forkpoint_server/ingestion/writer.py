@@ -98,7 +98,7 @@ async def write_rows(driver: Driver, rows: Rows) -> None:
     """Write everything but the runs themselves."""
     await insert_rows(driver, _EVENTS, rows.events)
     await insert_rows(driver, _STEPS, [astuple(row) for row in rows.steps.values()])
-    await _end_steps(driver, rows.ends)
+    await end_steps(driver, rows.ends)
     await insert_artifacts(driver, rows.artifacts)
 
 
@@ -150,7 +150,7 @@ async def release_events(driver: Driver, places: Sequence[tuple[str, int, int]])
     )
 
 
-async def _end_steps(driver: Driver, ends: Sequence[StepEnd]) -> None:
+async def end_steps(driver: Driver, ends: Sequence[StepEnd]) -> None:
     """Close steps of earlier batches. Index: primary key of `step`."""
     if ends:
         runs = sorted({end.run_id for end in ends})

@@ -12,6 +12,7 @@ from forkpoint.events.kinds import Kind
 
 from forkpoint_server.ingestion.flags import StepFlag
 from forkpoint_server.ingestion.otlp.assemble import FAILED, RUNNING, SpanRow, TraceRows
+from forkpoint_server.ingestion.rows import StepEnd
 
 STARTED, ENDED = "step_started", "step_ended"
 _KINDS = [kind.value for kind in Kind]
@@ -59,14 +60,14 @@ class RunChange:
 
 @dataclass(slots=True)
 class Columns:
-    """Column lists, ready for `unnest`; `runs` says what changed by run id."""
+    """Column lists as `store` names them; `runs` says what changed by run id."""
 
     event: tuple[list[object], ...] = field(default_factory=lambda: tuple([] for _ in range(6)))
     """run, seq, type, step, time, body"""
     step: tuple[list[object], ...] = field(default_factory=lambda: tuple([] for _ in range(11)))
     """run, step, seq, end seq, parent, kind, name, status, start, end, flags"""
-    end: tuple[list[object], ...] = field(default_factory=lambda: tuple([] for _ in range(6)))
-    """run, step, end seq, end, status, flags"""
+    ends: list[StepEnd] = field(default_factory=list[StepEnd])
+    """Of steps that were stored before."""
     runs: dict[str, RunChange] = field(default_factory=dict[str, RunChange])
 
 
@@ -118,7 +119,7 @@ def _number(
             ends[row.step] = seq
             body = _END_BODY % (run_text, seq, row.end_ns, _text(step), row.status.encode())
             if begun is None:
-                _close(columns, run, step, row, seq)
+                _close(columns, trace.run_id, step, row, seq)
             change.errors += row.status == FAILED
         change.stored_bytes += len(body)
         _event(columns, run, seq, STARTED if phase == 0 else ENDED, step, at_ns, body)
@@ -185,10 +186,17 @@ def _step(
         change.root_name = row.name
 
 
-def _close(columns: Columns, run: UUID, step: UUID, row: SpanRow, seq: int) -> None:
-    values = (run, step, seq, ended_at(row), row.status, row.flags)
-    for column, value in zip(columns.end, values, strict=True):
-        column.append(value)
+def _close(columns: Columns, run: str, step: UUID, row: SpanRow, seq: int) -> None:
+    columns.ends.append(
+        StepEnd(
+            run_id=run,
+            step_id=str(step),
+            end_seq=seq,
+            end_ns=max(row.start_ns, row.end_ns),
+            status=row.status,
+            flags=row.flags,
+        )
+    )
 
 
 def _text(step: UUID) -> bytes:

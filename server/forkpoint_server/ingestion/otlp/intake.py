@@ -152,7 +152,7 @@ class OtlpIntake:
             runs = await lock_runs(raw, traces, opened=opened)
             self._check_sizes(traces, runs)
             columns = await _columns(raw, traces, runs)
-            await write_columns(raw, columns, project_id=project_id)
+            await write_columns(raw, columns)
             await stage(
                 raw,
                 sealed.bodies,

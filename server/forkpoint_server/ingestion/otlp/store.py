@@ -12,9 +12,11 @@ from asyncpg.pgproto.pgproto import UUID  # pyright: ignore[reportMissingTypeStu
 from forkpoint.events.model import RunStart
 from forkpoint.events.wire import encode
 
+from forkpoint_server.db.bulk import PROJECT, Target, insert_columns
 from forkpoint_server.db.engine import Driver
 from forkpoint_server.ingestion.otlp.assemble import TraceRows
 from forkpoint_server.ingestion.otlp.columns import Columns, KnownSpan, RunChange
+from forkpoint_server.ingestion.writer import end_steps
 from forkpoint_server.jobs.names import JobKind
 
 
@@ -106,15 +108,11 @@ async def known_spans(
     return known
 
 
-async def write_columns(driver: Driver, columns: Columns, *, project_id: int) -> None:
+async def write_columns(driver: Driver, columns: Columns) -> None:
     """Insert events and steps, close the steps that were open."""
-    if columns.event[0]:
-        await driver.execute(_INSERT_EVENTS, *columns.event, project_id)
-    if columns.step[0]:
-        await driver.execute(_INSERT_STEPS, *columns.step, project_id)
-    if columns.end[0]:
-        runs = list({str(run): run for run in columns.end[0]}.values())
-        await driver.execute(_END_STEPS, *columns.end, runs)
+    await insert_columns(driver, _EVENTS, columns.event)
+    await insert_columns(driver, _STEPS, columns.step)
+    await end_steps(driver, columns.ends)
 
 
 async def stage(
@@ -228,31 +226,48 @@ def _start(trace: TraceRows, sdk: str | None, now_ns: int) -> RunStart:
     )
 
 
-_INSERT_EVENTS = """
-insert into event (run_id, seq, event_id, event_type, writer, sequence_no, step_id, time_ns,
-  digest, body, project_id)
-select run_id, seq, sha256(uuid_send(step_id) || event_type::bytea), event_type, 0, seq, step_id,
-  time_ns, sha256(body), body, $7::int
-from unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::bigint[], $6::bytea[])
-  as new (run_id, seq, event_type, step_id, time_ns, body)
-"""
-_INSERT_STEPS = """
-insert into step (run_id, step_id, seq, end_seq, parent_id, kind, name, status, start_ns, end_ns,
-  flags, project_id, key, strand, lane, depth, attempts, contended)
-select run_id, step_id, seq, end_seq, parent_id, kind, name, status, start_ns, end_ns, flags,
-  $12::int, 'r#' || seq, 'r', 0, 0, 1, false
-from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[], $6::smallint[],
-  $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::int[])
-  as new (run_id, step_id, seq, end_seq, parent_id, kind, name, status, start_ns, end_ns, flags)
-"""
-_END_STEPS = """
-update step
-set end_seq = ended.end_seq, end_ns = ended.end_ns, status = ended.status,
-  flags = step.flags & ~2 | ended.flags
-from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::int[])
-  as ended (run_id, step_id, end_seq, end_ns, status, flags)
-where step.run_id = any ($7::uuid[])
-  and step.run_id = ended.run_id
-  and step.step_id = ended.step_id
-  and step.end_seq is null
-"""
+_EVENTS = Target(
+    table="event",
+    staging="bulk_span_event",
+    types={
+        "run_id": "uuid",
+        "seq": "bigint",
+        "event_type": "text",
+        "step_id": "uuid",
+        "time_ns": "bigint",
+        "body": "bytea",
+    },
+    derived={
+        "event_id": "sha256(uuid_send(step_id) || event_type::bytea)",
+        "writer": "0",
+        "sequence_no": "seq",
+        "digest": "sha256(body)",
+        "project_id": PROJECT,
+    },
+)
+_STEPS = Target(
+    table="step",
+    staging="bulk_span_step",
+    types={
+        "run_id": "uuid",
+        "step_id": "uuid",
+        "seq": "bigint",
+        "end_seq": "bigint",
+        "parent_id": "uuid",
+        "kind": "smallint",
+        "name": "text",
+        "status": "text",
+        "start_ns": "bigint",
+        "end_ns": "bigint",
+        "flags": "int",
+    },
+    derived={
+        "key": "'r#' || seq",
+        "strand": "'r'",
+        "lane": "0",
+        "depth": "0",
+        "attempts": "1",
+        "contended": "false",
+        "project_id": PROJECT,
+    },
+)

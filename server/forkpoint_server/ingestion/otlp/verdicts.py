@@ -40,5 +40,5 @@ async def add_verdicts(
     columns = Columns()
     change = add_trace(columns, trace, head=head, known=known.get(run_id, {}))
     if change.steps:
-        await write_columns(driver, columns, project_id=project_id)
+        await write_columns(driver, columns)
         await update_runs(driver, columns.runs, recognised=(run_id,), now_ns=received_ns)
