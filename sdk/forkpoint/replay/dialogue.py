@@ -14,10 +14,10 @@ from forkpoint.content.blocks import Digest, Sink, Value, digest_text
 from forkpoint.content.encode import encode
 from forkpoint.content.growing import ListEncoder
 from forkpoint.replay.answers import read
+from forkpoint.replay.calls import ToolCall
 from forkpoint.replay.families import (
     Family,
     Form,
-    ToolCall,
     calls_of,
     encoded,
     error_texts,

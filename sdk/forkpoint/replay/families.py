@@ -1,6 +1,7 @@
 """How providers write a turn: a reply, the tool calls in it, and the messages that answer them.
 
-Three families: chat completions and responses of OpenAI, messages of Anthropic. Client libraries
+Four families: chat completions and responses of OpenAI, messages of Anthropic, and the messages of
+parts that traces are mapped to. Client libraries
 repeat a reply in the next request in a few ways, which are numbered `forms`.
 """
 
@@ -16,20 +17,21 @@ import orjson
 from forkpoint.content.blocks import Value
 from forkpoint.errors import EventError
 from forkpoint.events.canonical import Plain, canonical_bytes
+from forkpoint.replay.calls import ToolCall
+from forkpoint.replay.partsfamily import (
+    PARTS_REPLIES,
+    PARTS_RESULTS,
+    is_parts,
+    parts_calls,
+    parts_reply,
+    parts_results,
+    parts_text,
+)
 
 Fields = Mapping[str, object]
-Family = Literal["chat", "responses", "messages"]
+Family = Literal["chat", "responses", "messages", "parts"]
 RESULT_FORMS = 2
 """Ways to write a chat message with a tool's result: without and with its name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """What a reply asks for; `args` is parsed where the provider writes JSON text."""
-
-    id: str
-    name: str
-    args: object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Form:
 
 def forms(family: Family) -> list[Form]:
     """All ways of a family, the usual first."""
-    replies, results = (len(_REPLIES), RESULT_FORMS) if family == "chat" else (1, 1)
+    replies, results = _WAYS.get(family, (1, 1))
     return [
         Form(reply=reply, result=result, encoding=encoding)
         for encoding in range(len(TOLD))
@@ -59,6 +61,8 @@ def forms(family: Family) -> list[Form]:
 
 def family_of(output: object) -> Family | None:
     """The family of a recorded reply; None for one of no known form."""
+    if is_parts(output):
+        return "parts"
     if not isinstance(output, dict):
         return None
     reply = cast("Fields", output)
@@ -74,6 +78,8 @@ def family_of(output: object) -> Family | None:
 
 def calls_of(family: Family, output: object) -> list[ToolCall]:
     """The tool calls of a reply, in order."""
+    if family == "parts":
+        return parts_calls(output)
     if family == "chat":
         asked = _items(_message(output).get("tool_calls"))
         return [_chat_call(call) for call in asked]
@@ -97,6 +103,8 @@ def calls_of(family: Family, output: object) -> list[ToolCall]:
 
 def reply_items(family: Family, output: object, form: Form) -> list[Value]:
     """What a reply adds to the messages of the next request."""
+    if family == "parts":
+        return parts_reply(output, form.reply)
     if family == "chat":
         return [cast("Value", _REPLIES[form.reply](_message(output)))]
     if family == "responses":
@@ -110,6 +118,9 @@ def result_items(
 ) -> list[Value]:
     """What the results of a reply's calls add, in call order."""
     pairs = list(zip(calls, texts, strict=True))
+    if family == "parts":
+        told = [(call.id, call.name, text) for call, text in pairs]
+        return parts_results(told, form.result)
     if family == "chat":
         return [_chat_result(call, text, form) for call, text in pairs]
     if family == "responses":
@@ -132,6 +143,8 @@ def readings(family: Family, output: object, form: Form, *, said: str) -> list[V
 
 def text_of(family: Family, output: object) -> str:
     """What a reply says to people."""
+    if family == "parts":
+        return parts_text(output)
     if family == "chat":
         return str(_message(output).get("content") or "")
     fields = cast("Fields", output)
@@ -219,6 +232,13 @@ _REPLIES: tuple[Callable[[Fields], object], ...] = (
     _plain,
     lambda message: _present(cast("Fields", _plain(message))),
 )
+
+
+_WAYS: dict[Family, tuple[int, int]] = {
+    "chat": (len(_REPLIES), RESULT_FORMS),
+    "parts": (PARTS_REPLIES, PARTS_RESULTS),
+}
+"""Forms of replies and of results, of families that have more than one."""
 
 
 def _message(output: object) -> Fields:

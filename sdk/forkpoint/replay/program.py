@@ -9,9 +9,9 @@ from forkpoint.content.blocks import Value
 from forkpoint.events.kinds import Kind
 from forkpoint.events.model import ArtifactRef
 from forkpoint.replay.answers import read
+from forkpoint.replay.calls import ToolCall
 from forkpoint.replay.dialogue import Dialogue
 from forkpoint.replay.edits import EditPlan, changed_parts
-from forkpoint.replay.families import ToolCall
 from forkpoint.replay.fresh import Page, signed
 from forkpoint.replay.identity import call_key
 from forkpoint.replay.ladder import Wanted

@@ -9,7 +9,8 @@ from typing import Literal
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind
 from forkpoint.replay.answers import Answers, read
-from forkpoint.replay.families import Family, ToolCall, calls_of, family_of
+from forkpoint.replay.calls import ToolCall
+from forkpoint.replay.families import Family, calls_of, family_of
 from forkpoint.replay.identity import number_of
 from forkpoint.replay.recording import Recording
 

@@ -80,7 +80,7 @@ async def test_a_run_of_openinference_and_the_stock_exporter_arrives_complete(
         ("r#0.2", 2, "hours"),
         ("r#0.3", 0, "ChatCompletion"),
     ]
-    assert run["capabilities"]["can"] == ["verify", "graph", "single"]
+    assert run["capabilities"]["can"] == ["verify", "graph", "single", "loop"]
     values = await intake.values_of(run["run_id"])
     print(json.dumps(values, indent=1))
     asked = values["r#0.3"]["input.messages"]

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from otlp_fixtures import Intake
-from replaying import session_of, start
-from traces import agent_trace
+from replaying import session_of, start, steps_of
+from traces import Trace, agent_trace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -45,3 +48,97 @@ async def test_a_trace_without_content_is_refused_where_content_is_needed(intake
 
     assert "graph" not in able["can"]
     assert able["reasons"]["content_missing"] == 1
+
+
+def _looping(*, told: str | None = None, genai: bool = False) -> Trace:
+    """An agent that looks twice before it answers; `told`: what it tells the model it found."""
+    trace = Trace()
+    root = trace.span("agent", at=0, lasts=99, attributes={"openinference.span.kind": "AGENT"})
+    said: list[dict[str, Any]] = [
+        {"role": "system", "parts": [{"type": "text", "content": "be kind"}]},
+        {"role": "user", "parts": [{"type": "text", "content": "what is cooked?"}]},
+    ]
+    for turn in range(3):
+        arguments = {"day": turn}
+        call = {"type": "tool_call", "id": f"c{turn}", "name": "menu", "arguments": arguments}
+        last = {"type": "text", "content": "soup"}
+        reply = {"role": "assistant", "parts": [last if turn == 2 else call]}
+        finish = {"finish_reason": "stop" if turn == 2 else "tool_call"}
+        asked = json.dumps(said) if genai else said
+        trace.span(
+            "chat",
+            parent=root,
+            attributes={
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": "m",
+                "gen_ai.request.temperature": 0.0,
+                "gen_ai.input.messages": asked,
+                "gen_ai.output.messages": [{**reply, **finish}],
+            },
+        )
+        if turn == 2:
+            break
+        result = {"day": turn, "meal": "soup"}
+        trace.span(
+            "execute_tool menu",
+            parent=root,
+            attributes={
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.name": "menu",
+                "gen_ai.tool.call.id": f"c{turn}",
+                "gen_ai.tool.call.arguments": json.dumps(arguments),
+                "gen_ai.tool.call.result": json.dumps(result),
+            },
+        )
+        response = json.dumps(result) if told is None else told
+        part = {"type": "tool_call_response", "id": f"c{turn}", "response": response}
+        said += [reply, {"role": "tool", "parts": [part]}]
+    return trace
+
+
+@pytest.mark.parametrize("genai", [False, True], ids=["structured", "as_text"])
+async def test_imported_loop_is_proven_and_forked(intake: Intake, genai: bool):
+    trace = _looping(genai=genai)
+    await intake.send(trace)
+    await intake.finish()
+    run = intake.run(trace)
+    assert run["capabilities"]["can"] == ["verify", "graph", "single", "loop"]
+    proof = run["capabilities"]["loop"]
+    assert (proof["family"], proof["turns"], proof["rebuilt"]) == ("parts", 3, 2)
+
+    proved = (await start(intake.service, run["run_id"], executor="LOOP"))["sessions"][0]
+    answer = [{"role": "assistant", "parts": [{"type": "text", "text": "nothing at all"}]}]
+    edits = [
+        {"kind": "output", "key": "r#0.1", "value": {"day": 0, "meal": "none"}},
+        {"kind": "output", "key": "r#0.2", "value": answer},
+    ]
+    forked = (await start(intake.service, run["run_id"], executor="LOOP", edits=edits))["sessions"][
+        0
+    ]
+    await intake.worker.work_off()
+
+    done = await session_of(intake.service, proved["id"])
+    fork = await session_of(intake.service, forked["id"])
+    assert (done["state"], done["verdict"]) == ("FINISHED", "IDENTICAL")
+    assert (fork["state"], fork["verdict"], fork["reason"]) == ("FINISHED", "FORKED", None)
+    steps = await steps_of(intake.service, fork["newRunId"])
+    assert [step["key"] for step in steps] == ["r#0", "r#0.0", "r#0.1", "r#0.2"]
+    values = await intake.values_of(fork["newRunId"])
+    told = values["r#0.2"]["input.messages"][-1]
+    assert told == {
+        "role": "tool",
+        "parts": [{"type": "tool_result", "id": "c0", "value": {"day": 0, "meal": "none"}}],
+    }
+    assert values["r#0.2"]["output"] == answer
+
+
+async def test_a_trace_whose_agent_rewrote_a_result_is_no_loop_and_says_where(intake: Intake):
+    trace = _looping(told="something else")
+    await intake.send(trace)
+    await intake.finish()
+
+    able = intake.run(trace)["capabilities"]
+
+    assert able["can"] == ["verify", "graph", "single"]
+    assert able["loop"] == {"cause": "result_changed", "key": "r#0.1"}
+    assert able["hints"] == {"loop": "result_changed at r#0.1"}

@@ -20,6 +20,7 @@ from forkpoint_server.jobs.leases import again
 from forkpoint_server.jobs.leases import finish as finish_job
 from forkpoint_server.jobs.names import JobKind
 
+from forkpoint_worker.handlers.proving import prove_loop
 from forkpoint_worker.work import Work
 
 _MOMENT = timedelta(milliseconds=50)
@@ -64,6 +65,7 @@ async def derive_run(work: Work) -> None:
         else:
             at = await standing(raw, run_id) or at
             await _end_or_wait(work, raw, at)
+    await prove_loop(work)
     await work.live.published(run_id, at.head, at.head)
 
 

@@ -256,7 +256,11 @@ class _Writer:
 
 def _about(span: StagedSpan, mapped: MappedSpan) -> dict[str, object]:
     """What went into no field, and how the span was sent."""
-    shown: dict[str, object] = {"attributes": dict(mapped.attributes), "scope": span.scope}
+    shown: dict[str, object] = {
+        **mapped.about,
+        "attributes": dict(mapped.attributes),
+        "instrumentation": span.scope,
+    }
     counts = mapped.counts.details()
     more: dict[str, object] = {
         "resource": dict(span.resource),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from forkpoint.content import digest_text
 from forkpoint.events.kinds import ArtifactState, Effect, Kind
 from forkpoint.events.model import ArtifactRef, StepEnded, StepStarted
-from forkpoint.events.wire import encode
+from forkpoint.events.wire import encode, read_run_start
+from msgspec.structs import replace
 
 from forkpoint_server.db.engine import Driver
 
@@ -49,6 +51,32 @@ async def derived_events(driver: Driver, run_id: str, *, project_id: int) -> Non
         project_id,
         seqs,
         bodies,
+    )
+
+
+async def derived_start(driver: Driver, run_id: str) -> None:
+    """Write the start record of a run anew: what it is called, and how its payload was redacted.
+
+    Its replays begin with it, and payload under no rule set would be at risk.
+    """
+    row = await driver.fetchrow(
+        """
+        select start_record, name, started_ns, ruleset_id, redaction_key_id, tags
+        from run
+        where run_id = $1
+        """,
+        run_id,
+    )
+    start = replace(
+        read_run_start(orjson.loads(row["start_record"])),
+        name=row["name"],
+        started_ns=row["started_ns"],
+        ruleset_id=row["ruleset_id"],
+        redaction_key_id=row["redaction_key_id"],
+        tags=tuple(row["tags"]),
+    )
+    await driver.execute(
+        "update run set start_record = $2 where run_id = $1", run_id, encode(start)
     )
 
 

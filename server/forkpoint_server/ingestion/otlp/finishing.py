@@ -12,7 +12,7 @@ from forkpoint.events.wire import encode
 
 from forkpoint_server.db.engine import Driver
 from forkpoint_server.ingestion.otlp.capabilities import capabilities
-from forkpoint_server.ingestion.otlp.derived import derived_events
+from forkpoint_server.ingestion.otlp.derived import derived_events, derived_start
 from forkpoint_server.ingestion.otlp.store import have_derived
 
 QUIET = timedelta(seconds=15)
@@ -136,6 +136,7 @@ async def finish(driver: Driver, run_id: str, at: Standing, *, project_id: int) 
         orjson.dumps(able).decode(),
         at.is_whole,
     )
+    await derived_start(driver, run_id)
     await derived_events(driver, run_id, project_id=project_id)
 
 

@@ -74,14 +74,19 @@ def messages_in(happenings: Sequence[Happening]) -> list[Message]:
 def choices_in(happenings: Sequence[Happening]) -> list[Message]:
     """The answers of the old events `gen_ai.choice`."""
     found: list[Message] = []
-    for each in sorted(happenings, key=lambda each: each.time_ns):
-        if each.name == "gen_ai.choice":
-            fields = _fields(each)
-            inner = fields.get("message", fields)
-            made = messages_of([inner], role="assistant")[0]
-            finish = fields.get("finish_reason")
-            found.append({**made, "finish": finish} if isinstance(finish, str) else made)
+    said = [each for each in happenings if each.name == "gen_ai.choice"]
+    for each in sorted(said, key=lambda each: (_index(each), each.time_ns)):
+        fields = _fields(each)
+        inner = fields.get("message", fields)
+        made = messages_of([inner], role="assistant")[0]
+        finish = fields.get("finish_reason")
+        found.append({**made, "finish": finish} if isinstance(finish, str) else made)
     return found
+
+
+def _index(each: Happening) -> int:
+    found = _fields(each).get("index")
+    return found if isinstance(found, int) else 0
 
 
 def evaluations_in(happenings: Sequence[Happening]) -> list[Evaluation]:

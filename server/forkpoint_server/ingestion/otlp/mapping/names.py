@@ -120,6 +120,7 @@ QUERY = (
 DOCUMENTS = (
     "gen_ai.retrieval.documents",
     "gen_ai.memory.records",
+    "ai.documents",
     "ai.ranking",
     *OUTPUT,
 )
@@ -140,4 +141,46 @@ USER = (
 )
 TAGS = ("tag.tags", "langfuse.trace.tags")
 RUN_NAME = ("langfuse.trace.name", "gen_ai.workflow.name", "traceloop.workflow.name")
+ABOUT: dict[str, dict[str, tuple[str, ...]]] = {
+    "answered": {
+        "id": ("gen_ai.response.id", "ai.response.id"),
+        "status": ("gen_ai.response.status",),
+        "time_to_first_chunk": ("gen_ai.response.time_to_first_chunk",),
+        "ms_to_first_chunk": ("ai.response.msToFirstChunk",),
+    },
+    "scope": {
+        "agent": (
+            "agent.name",
+            "gen_ai.agent.name",
+            "ai.telemetry.functionId",
+            "traceloop.entity.name",
+        ),
+        "agent_id": ("gen_ai.agent.id",),
+        "agent_version": ("gen_ai.agent.version",),
+        "description": ("gen_ai.agent.description",),
+        "node": ("graph.node.id",),
+        "node_name": ("graph.node.name",),
+        "node_parent": ("graph.node.parent_id",),
+        "path": ("traceloop.entity.path",),
+    },
+    "template": {
+        "name": (
+            "prompt.id",
+            "gen_ai.prompt.name",
+            "langfuse.observation.prompt.name",
+            "traceloop.prompt.key",
+        ),
+        "version": (
+            "llm.prompt_template.version",
+            "gen_ai.prompt.version",
+            "langfuse.observation.prompt.version",
+            "traceloop.prompt.version",
+        ),
+        "text": ("llm.prompt_template.template", "traceloop.prompt.template"),
+        "variables": ("llm.prompt_template.variables", "traceloop.prompt.template_variables"),
+        "vendor": ("prompt.vendor",),
+        "url": ("prompt.url",),
+    },
+}
+"""What is shown of a step beside its fields: what answered, the scope it is of, its prompt."""
 ERROR_CLASS = ("error.type", "exception.type")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from forkpoint_server.ingestion.otlp.mapping.attributes import Attributes
@@ -61,7 +61,20 @@ _FINISH = (
     "ai.response.finishReason",
     "gen_ai.response.status",
 )
-_COST = ("llm.cost.total", "gen_ai.usage.cost", "mlflow.llm.cost")
+_COST = ("llm.cost.total", "gen_ai.usage.cost", "mlflow.llm.cost", "operation.cost")
+_MODALITIES = {
+    "audio_in": ("llm.token_count.prompt_details.audio", "gen_ai.usage.audio.input_tokens"),
+    "audio_out": ("llm.token_count.completion_details.audio", "gen_ai.usage.audio.output_tokens"),
+    **{
+        f"{modality}_{short}": (f"gen_ai.usage.{modality}.{side}_tokens",)
+        for modality in ("text", "image")
+        for short, side in (("in", "input"), ("out", "output"))
+    },
+    **{
+        f"{modality}_cached": (f"gen_ai.usage.{modality}.cache_read.input_tokens",)
+        for modality in ("text", "image", "audio")
+    },
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +86,8 @@ class Counts:
     cached: int | None = None
     cache_written: int | None = None
     reasoning: int | None = None
+    modalities: Mapping[str, int] = field(default_factory=dict[str, int])
+    """By kind of content: parts of input and output too."""
     cost_micro_usd: int | None = None
     finish_reason: str | None = None
     normalised: bool = False
@@ -84,6 +99,7 @@ class Counts:
             "cached": self.cached,
             "cache_written": self.cache_written,
             "reasoning": self.reasoning,
+            "modalities": dict(self.modalities) or None,
             "tokens_normalised": self.normalised or None,
         }
         return {name: value for name, value in shown.items() if value is not None}
@@ -118,6 +134,11 @@ def counts_of(attributes: Attributes, *, repeats: bool = False) -> Counts:
         cached=cached,
         cache_written=attributes.count(*_WRITTEN),
         reasoning=attributes.count(*_REASONING),
+        modalities={
+            name: count
+            for name, sources in _MODALITIES.items()
+            if (count := attributes.count(*sources)) is not None
+        },
         cost_micro_usd=None if repeats else _cost(attributes),
         finish_reason=_finish(attributes),
         normalised=normalised,

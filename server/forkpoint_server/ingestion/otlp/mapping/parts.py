@@ -90,6 +90,22 @@ def _result(fields: Fields) -> Part | None:
     return tool_result(value, call_id, _first(fields, "name", "toolName", "tool_name"))
 
 
+def _server_call(fields: Fields) -> Part | None:
+    """A call that the provider's own side executes: no tool step answers it."""
+    name = fields.get("name")
+    if name is None:
+        return None
+    made = tool_call(name, fields.get("server_tool_call"), fields.get("id"))
+    return {**made, "server": True}
+
+
+def _server_result(fields: Fields) -> Part | None:
+    return {
+        **tool_result(fields.get("server_tool_call_response"), fields.get("id")),
+        "server": True,
+    }
+
+
 def _media(fields: Fields) -> Part | None:
     inner = _first(fields, "image_url", "image", "input_audio", "audio", "video", "source", "url")
     made: Part = {"type": "media"}
@@ -133,6 +149,8 @@ def _readers() -> dict[str, Callable[[Fields], Part | None]]:
         _call: "tool_call tool-call tool_use function_call function tool_calls builtin-tool-call",
         _result: "tool_call_response tool_result tool-result tool_response function_call_output"
         " tool-return function_response builtin-tool-return",
+        _server_call: "server_tool_call",
+        _server_result: "server_tool_call_response",
         _media: "image image_url input_image audio input_audio video blob uri media image-url"
         " audio-url video-url binary",
         _file: "file input_file document document-url",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from forkpoint.events.kinds import Effect, Kind
@@ -21,7 +21,7 @@ from forkpoint_server.ingestion.otlp.mapping.happenings import (
 from forkpoint_server.ingestion.otlp.mapping.kinds import kind_of
 from forkpoint_server.ingestion.otlp.mapping.memo import Memo
 from forkpoint_server.ingestion.otlp.mapping.numbers import Counts, counts_of
-from forkpoint_server.ingestion.otlp.mapping.texts import list_of
+from forkpoint_server.ingestion.otlp.mapping.texts import list_of, parsed
 
 CODEC = "otlp/1"
 _READERS: Mapping[Kind, Callable[[Attributes], Content]] = {
@@ -77,6 +77,8 @@ class MappedSpan:
     attributes: Mapping[str, object]
     was_text: tuple[str, ...] = ()
     call_id: str | None = None
+    about: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What answered, the scope it is of, its prompt, as far as the sender says."""
     verdict: object = None
     """What the sender says of its worth; of a validator it is the output too."""
     asks: tuple[Ask, ...] = ()
@@ -123,10 +125,20 @@ def map_span(
         attributes=attributes.rest(),
         was_text=content.was_text,
         call_id=attributes.text(*names.CALL_ID) if kind is Kind.TOOL else None,
+        about=_about(attributes),
         verdict=said,
         asks=_asks(content.output) if kind is Kind.MODEL else (),
         evaluations=tuple(evaluations_in(happenings)),
     )
+
+
+def _about(attributes: Attributes) -> Mapping[str, object]:
+    found: dict[str, object] = {}
+    for group, fields in names.ABOUT.items():
+        values = {name: attributes.first(*sources) for name, sources in fields.items()}
+        known = {name: parsed(value)[0] for name, value in values.items() if value is not None}
+        found |= {group: known} if known else {}
+    return found
 
 
 def _effect(attributes: Attributes, kind: Kind) -> Effect | None:
@@ -159,5 +171,5 @@ def _asks(output: object) -> tuple[Ask, ...]:
     return tuple(
         Ask(name=str(part.get("name")), call_id=str(part["id"]) if "id" in part else None)
         for part in parts
-        if part.get("type") == "tool_call"
+        if part.get("type") == "tool_call" and not part.get("server")
     )
