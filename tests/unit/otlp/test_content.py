@@ -106,3 +106,20 @@ def test_secrets_in_nested_json_are_masked_before_anything_is_hashed():
     stored = b"".join(read.blocks.values())
     assert b"hunter22hunter" not in stored
     assert b"rx1_VALUE_" in stored
+
+
+def test_a_conversation_that_grows_as_text_is_read_like_each_of_its_texts_alone():
+    said = [
+        {"role": "user", "parts": [{"type": "text", "content": f"{n}, [" * n}]} for n in range(6)
+    ]
+    chat = {"gen_ai.operation.name": "chat"}
+    texts = [json.dumps(said[: n + 1]) for n in range(6)]
+    others = [json.dumps([*said[:2], {"role": "user", "parts": []}]), texts[4][:-2], texts[3]]
+
+    together = content(*({**chat, "gen_ai.input.messages": text} for text in texts + others))
+
+    for number, text in enumerate(texts + others):
+        alone = content({**chat, "gen_ai.input.messages": text})
+        role = "input.messages"
+        assert value(together, role, step=number) == value(alone, role), number
+        assert together.steps[number].signature == alone.steps[0].signature

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import orjson
 from forkpoint.errors import ContentError, ReplayError
+from forkpoint.events.kinds import Kind
 from forkpoint.replay.loop import prove
 from forkpoint_server.db.engine import driver
 
@@ -14,6 +15,7 @@ from forkpoint_worker.replays.payload import Payload, roots_of
 from forkpoint_worker.replays.reading import read_recorded
 from forkpoint_worker.work import Work
 
+_TOOL = tuple(Kind).index(Kind.TOOL)
 MOST_STEPS = 20_000
 """A longer run is proved when it is replayed, not when it ends."""
 
@@ -33,9 +35,11 @@ async def prove_loop(work: Work) -> None:
               and step_count <= $2
               and capabilities -> 'can' ? 'graph'
               and not capabilities ? 'loop'
+              and exists (select from step where step.run_id = $1 and step.kind = $3)
             """,
             run_id,
             MOST_STEPS,
+            _TOOL,
         )
     if row is None:
         return

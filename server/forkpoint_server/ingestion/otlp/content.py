@@ -36,6 +36,9 @@ from forkpoint_server.ingestion.otlp.names import masked_name
 from forkpoint_server.ingestion.otlp.staged import Opened, StagedSpan
 from forkpoint_server.ingestion.otlp.verdicts import EVALUATION_SUBTYPE, evaluation_row
 
+_MOST_KNOWN, _LONGEST_KNOWN = 5_000, 65_536
+"""Payloads of one reading that are remembered, and bytes of the longest of them: the same model,
+parameters, tools, resource come with each call."""
 MASKED = "policy"
 """Reason of a payload in which the sender put a placeholder."""
 
@@ -141,6 +144,7 @@ class _Writer:
     def __init__(self, payloads: Payloads, *, run_id: str) -> None:
         self._payloads = payloads
         self._run_id = run_id
+        self._known: dict[tuple[str, bytes], tuple[ArtifactRef, Stored | None]] = {}
 
     def step(self, span: StagedSpan, mapped: MappedSpan, memo: Memo) -> StepContent:
         strand = span.parent_id.hex()
@@ -239,7 +243,14 @@ class _Writer:
         packed = self._packed(value)
         if isinstance(packed, Withheld):
             return withheld(role, packed), None
-        return self._payloads.reference(role, packed, strand=strand)
+        if role == "input.messages":
+            return self._payloads.reference(role, packed, strand=strand)
+        known = self._known.get((role, packed))
+        if known is None:
+            known = self._payloads.reference(role, packed, strand=strand)
+            if len(self._known) < _MOST_KNOWN and len(packed) < _LONGEST_KNOWN:
+                self._known[role, packed] = known
+        return known
 
     def _output(self, value: object) -> list[ArtifactRef]:
         return self._payloads.output(self._packed(value))

@@ -51,6 +51,8 @@ def _without(value: object, files: list[File], first: int, memo: Memo) -> object
         return cast("object", value)
     if isinstance(value, list):
         items = cast("list[object]", value)
+        if all(map(memo.is_plain, items)):
+            return cast("object", value)
         made = [_without(each, files, first, memo) for each in items]
         same = all(left is right for left, right in zip(made, items, strict=True))
         return cast("object", value) if same else made

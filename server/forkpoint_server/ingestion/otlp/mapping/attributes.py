@@ -7,7 +7,8 @@ number, so `10` comes after `2`, holes close, and no index makes us allocate any
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from forkpoint_server.ingestion.otlp.mapping.memo import Memo
@@ -49,10 +50,16 @@ class Attributes(Mapping[str, object]):
         self._read: set[str] = set()
         self._lists: dict[str, dict[int, dict[str, str]]] = {}
         for key in values:
-            match = _INDEXED.match(key)
-            if match is not None:
-                items = self._lists.setdefault(match[1], {})
-                items.setdefault(int(match[2]), {})[match[3] or ""] = key
+            found = _split(key)
+            if found is not None:
+                prefix, index, rest = found
+                items = self._lists.get(prefix)
+                if items is None:
+                    items = self._lists[prefix] = {}
+                keys = items.get(index)
+                if keys is None:
+                    keys = items[index] = {}
+                keys[rest] = key
 
     def __getitem__(self, key: str) -> object:
         return self._values[key]
@@ -72,6 +79,10 @@ class Attributes(Mapping[str, object]):
                 self._read.add(name)
                 found = value if found is None else found
         return found
+
+    def has_any(self, names: Collection[str]) -> bool:
+        """Whether one of these names is there at all."""
+        return not self._values.keys().isdisjoint(names)
 
     def text(self, *names: str) -> str | None:
         """As `first`, for text."""
@@ -115,6 +126,13 @@ class Attributes(Mapping[str, object]):
     def rest(self) -> dict[str, object]:
         """What went into no field, verbatim."""
         return {key: value for key, value in self._values.items() if key not in self._read}
+
+
+@lru_cache(maxsize=65_536)
+def _split(key: str) -> tuple[str, int, str] | None:
+    """Prefix, index and the rest of a key of a flattened list; the same keys come often."""
+    match = _INDEXED.match(key)
+    return None if match is None else (match[1], int(match[2]), match[3] or "")
 
 
 def _nested(values: Mapping[str, object]) -> object:

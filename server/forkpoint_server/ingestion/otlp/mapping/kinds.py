@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from forkpoint.events.kinds import Kind
 
 Attributes = Mapping[str, object]
+_OWN = frozenset(kind.value for kind in Kind)
 
 OPENINFERENCE: dict[str, Kind] = {
     "llm": Kind.MODEL,
@@ -132,7 +133,7 @@ def kind_of(attributes: Attributes, *, name: str = "") -> tuple[Kind, str | None
 
 def _own(attributes: Attributes) -> Kind | None:
     word = _word(attributes.get("forkpoint.kind"))
-    return Kind(word) if word in {kind.value for kind in Kind} else None
+    return Kind(word) if word in _OWN else None
 
 
 def _operation_of_sdk(attributes: Attributes) -> tuple[Kind, str | None] | None:

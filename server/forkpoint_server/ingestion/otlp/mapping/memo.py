@@ -14,16 +14,20 @@ import ormsgpack
 _MOST = 20_000
 """Values remembered; a longer run forgets and reads again."""
 
+_TEXTS = 4
+"""Conversations sent as text that are followed at a time, of each role."""
+
 
 class Memo:
     """Remembers values by the content they were made from."""
 
-    __slots__ = ("_kept", "_made", "_plain")
+    __slots__ = ("_begun", "_kept", "_made", "_plain")
 
     def __init__(self) -> None:
         self._made: dict[Hashable, object] = {}
         self._kept: set[int] = set()
         self._plain: set[int] = set()
+        self._begun: dict[str, list[tuple[str, list[dict[str, object]]]]] = {}
 
     def nested(
         self, values: Mapping[str, object], make: Callable[[Mapping[str, object]], object]
@@ -36,11 +40,29 @@ class Memo:
 
     def read(self, value: object, role: str, make: Callable[[], object]) -> object:
         """What was made of a sent value, once for each content and role."""
+        if id(value) in self._kept:  # it was put together here, and stays alive
+            return self._once((role, id(value)), make)
         try:
             key = (role, ormsgpack.packb(value))
         except (TypeError, ValueError):  # too large an integer, a lone surrogate, too deep
             return make()
         return self._once(key, make)
+
+    def begun(self, role: str, text: str) -> tuple[int, list[dict[str, object]]] | None:
+        """Of a list sent as JSON text that goes on where an earlier one ended: how much of it was
+        read before, and the messages made of that."""
+        for start, messages in self._begun.get(role, ()):
+            if text.startswith(start) and text[len(start) : len(start) + 1] == ",":
+                return len(start) + 1, messages
+        return None
+
+    def read_text(self, role: str, text: str, messages: list[dict[str, object]]) -> None:
+        """Remember the messages of a list that was sent as JSON text."""
+        end = text.rstrip()
+        if messages and end[-1:] == "]":
+            latest = self._begun.setdefault(role, [])
+            latest.insert(0, (end[:-1], messages))
+            del latest[_TEXTS:]
 
     def is_plain(self, value: object) -> bool:
         """Whether this very object was found to hold no file."""

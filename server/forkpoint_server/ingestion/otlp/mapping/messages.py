@@ -29,6 +29,20 @@ _ITEMS = frozenset(("function_call", "function_call_output", "reasoning"))
 
 def messages_of(value: object, *, role: str = "user", memo: Memo | None = None) -> list[Message]:
     """All messages in a value: a list of them, one, a request that holds them, or mere text."""
+    if memo is None or not isinstance(value, str) or value[:1] != "[":
+        return _messages_of(value, role=role, memo=memo)
+    begun = memo.begun(role, value)
+    more = None if begun is None else parsed("[" + value[begun[0] :])[0]
+    if begun is not None and isinstance(more, list):
+        items = cast("list[object]", more)
+        messages = [*begun[1], *messages_of_items(items, role=role, memo=memo)]
+    else:
+        messages = _messages_of(value, role=role, memo=memo)
+    memo.read_text(role, value, messages)
+    return messages
+
+
+def _messages_of(value: object, *, role: str, memo: Memo | None) -> list[Message]:
     found, _ = parsed(value)
     if isinstance(found, Mapping):
         inner = _held(cast("Fields", found))

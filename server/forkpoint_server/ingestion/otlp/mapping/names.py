@@ -183,4 +183,7 @@ ABOUT: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """What is shown of a step beside its fields: what answered, the scope it is of, its prompt."""
+ABOUT_NAMES = frozenset(
+    name for fields in ABOUT.values() for sources in fields.values() for name in sources
+)
 ERROR_CLASS = ("error.type", "exception.type")

@@ -76,6 +76,8 @@ _MODALITIES = {
     },
 }
 
+_MODALITY_NAMES = frozenset(name for sources in _MODALITIES.values() for name in sources)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
@@ -134,15 +136,21 @@ def counts_of(attributes: Attributes, *, repeats: bool = False) -> Counts:
         cached=cached,
         cache_written=attributes.count(*_WRITTEN),
         reasoning=attributes.count(*_REASONING),
-        modalities={
-            name: count
-            for name, sources in _MODALITIES.items()
-            if (count := attributes.count(*sources)) is not None
-        },
+        modalities=_by_modality(attributes),
         cost_micro_usd=None if repeats else _cost(attributes),
         finish_reason=_finish(attributes),
         normalised=normalised,
     )
+
+
+def _by_modality(attributes: Attributes) -> Mapping[str, int]:
+    if not attributes.has_any(_MODALITY_NAMES):
+        return {}
+    return {
+        name: count
+        for name, sources in _MODALITIES.items()
+        if (count := attributes.count(*sources)) is not None
+    }
 
 
 def _usage(attributes: Attributes) -> Mapping[str, object]:

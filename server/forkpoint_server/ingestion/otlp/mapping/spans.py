@@ -24,6 +24,7 @@ from forkpoint_server.ingestion.otlp.mapping.numbers import Counts, counts_of
 from forkpoint_server.ingestion.otlp.mapping.texts import list_of, parsed
 
 CODEC = "otlp/1"
+_EFFECTS = frozenset(effect.value for effect in Effect)
 _READERS: Mapping[Kind, Callable[[Attributes], Content]] = {
     Kind.MODEL: calls.model,
     Kind.RETRIEVER: calls.retriever,
@@ -134,6 +135,8 @@ def map_span(
 
 def _about(attributes: Attributes) -> Mapping[str, object]:
     found: dict[str, object] = {}
+    if not attributes.has_any(names.ABOUT_NAMES):
+        return found
     for group, fields in names.ABOUT.items():
         values = {name: attributes.first(*sources) for name, sources in fields.items()}
         known = {name: parsed(value)[0] for name, value in values.items() if value is not None}
@@ -143,7 +146,7 @@ def _about(attributes: Attributes) -> Mapping[str, object]:
 
 def _effect(attributes: Attributes, kind: Kind) -> Effect | None:
     word = attributes.text("forkpoint.effect")
-    if word in {effect.value for effect in Effect}:
+    if word in _EFFECTS:
         return Effect(word)
     return Effect.UNKNOWN if kind is Kind.TOOL else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import orjson
@@ -10,14 +10,12 @@ import orjson
 LONGEST = 16 << 20
 """Bytes of a text that is read as JSON."""
 _DEPTH = 64
-_MASKS = frozenset(
-    (
-        "__REDACTED__",  # OpenInference, hide_inputs and the like
-        "<fully masked due to failed mask function>",  # Langfuse, when its mask raises
-    )
+_MASKS = (
+    "__REDACTED__",  # OpenInference, hide_inputs and the like
+    "<fully masked due to failed mask function>",  # Langfuse, when its mask raises
 )
 
-_MASK_BYTES = tuple(mask.encode() for mask in _MASKS)
+_OF_OPENINFERENCE, _OF_LANGFUSE = (mask.encode() for mask in _MASKS)
 
 
 def parsed(value: object) -> tuple[object, bool]:
@@ -33,18 +31,24 @@ def parsed(value: object) -> tuple[object, bool]:
 
 def fits(value: object, depth: int = _DEPTH) -> bool:
     """Whether a value is nested no deeper than what is stored."""
-    if depth <= 0:
-        return False
-    if isinstance(value, dict):
-        return all(fits(each, depth - 1) for each in cast("dict[str, object]", value).values())
-    if isinstance(value, list):
-        return all(fits(each, depth - 1) for each in cast("list[object]", value))
-    return True
+    level = [value]
+    for _ in range(depth):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (
+                cast("Iterable[object]", each.values() if isinstance(each, dict) else each)
+            )
+        ]
+        if not level:
+            return True
+    return False
 
 
 def may_be_masked(packed: bytes) -> bool:
     """Whether a packed value can hold such a placeholder at all."""
-    return any(mask in packed for mask in _MASK_BYTES)
+    return _OF_OPENINFERENCE in packed or _OF_LANGFUSE in packed
 
 
 def is_masked(value: object) -> bool:
