@@ -50,7 +50,10 @@ async def open_socket(service: Service, **headers: str) -> AsyncGenerator[Socket
     """A socket before `connection_init`."""
     protocol = Subprotocol("graphql-transport-ws")
     async with connect(
-        service.socket_url, subprotocols=[protocol], additional_headers=headers
+        service.socket_url,
+        subprotocols=[protocol],
+        additional_headers=headers,
+        compression=None,  # as the service has it
     ) as connection:
         yield Socket(connection)
 

@@ -39,7 +39,7 @@ from forkpoint_server.ingestion.otlp.intake import OtlpIntake
 from forkpoint_server.ingestion.pressure import Pressure
 from forkpoint_server.jobs.wake import Waker
 from forkpoint_server.live.listen import Listener
-from forkpoint_server.live.publish import Publisher, publisher_for
+from forkpoint_server.live.publish import Rest, publisher_for
 from forkpoint_server.security.allowances import Allowances
 from forkpoint_server.security.authentication import Authenticator
 from forkpoint_server.security.quotas import Rate
@@ -86,7 +86,7 @@ def make_services(
             database, settings, wall_ns=time.time_ns, steady_s=time.monotonic
         ),
         listener=Listener(client),
-        publisher=partial(_publisher, client),
+        publisher=partial(publisher_for, client, rest=Rest()),
         wake=partial(_wake, waker),
         comparisons=Comparisons(database, blobs),
         clock=time.time_ns,
@@ -176,10 +176,6 @@ def _redis(settings: Settings) -> redis.asyncio.Redis | None:
     return redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
         settings.redis_url, socket_timeout=None, socket_connect_timeout=_CONNECT_S
     )
-
-
-def _publisher(client: redis.asyncio.Redis | None, project_id: int) -> Publisher:
-    return publisher_for(client, project_id)
 
 
 async def _http_refusal(request: Request, error: Exception) -> Response:

@@ -23,7 +23,7 @@ from forkpoint_server.artifacts.stores import open_blobs
 from forkpoint_server.db.engine import Database, driver
 from forkpoint_server.errors import Overloaded
 from forkpoint_server.jobs.wake import Waker
-from forkpoint_server.live.publish import publisher_for
+from forkpoint_server.live.publish import Rest, publisher_for
 from forkpoint_server.security.sealing import Opener, private_key
 from forkpoint_server.settings import Settings, SettingsError
 from forkpoint_server.telemetry import configure_logging
@@ -113,7 +113,7 @@ async def _services(settings: WorkerSettings, opener: Opener) -> AsyncGenerator[
         yield Services(
             database=database,
             blobs=blobs,
-            publisher=partial(publisher_for, client),
+            publisher=partial(publisher_for, client, rest=Rest()),
             clock=time.time_ns,
             opener=opener,
             redactor=_redactor(service),

@@ -15,6 +15,8 @@ from forkpoint_server.live.topics import project_topic, run_topic
 
 _PATIENCE_S = 1.0
 """Seconds a committed batch waits for Redis before it is acknowledged all the same."""
+_REST_S = 5.0
+"""Seconds after such a wait in which no other batch waits: subscriptions poll."""
 
 log = structlog.get_logger()
 
@@ -69,12 +71,28 @@ class Remembered:
         self.rung.extend(topics)
 
 
+@dataclass(slots=True)
+class Rest:
+    """When Redis may be asked again: one that did not answer must not slow the next batches."""
+
+    _until_s: float = 0.0
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether to try; both on one monotonic clock."""
+        return now_s >= self._until_s
+
+    def begin(self, now_s: float) -> None:
+        """Try no more for a while."""
+        self._until_s = now_s + _REST_S
+
+
 @dataclass(frozen=True, slots=True)
 class RedisPublisher:
     """Publishes to the topic of the run and to that of one project, in one round trip."""
 
     client: redis.asyncio.Redis
     project_id: int
+    rest: Rest = field(default_factory=Rest)
 
     async def published(self, run_id: str, first: int, last: int) -> None:
         """Send both messages; a Redis that is away is logged and left to polling."""
@@ -91,6 +109,9 @@ class RedisPublisher:
         await self._send([(topic, "") for topic in topics])
 
     async def _send(self, messages: Sequence[tuple[str, str]]) -> None:
+        now = asyncio.get_running_loop().time
+        if not self.rest.is_over(now()):
+            return
         try:
             async with (
                 asyncio.timeout(_PATIENCE_S),
@@ -101,10 +122,14 @@ class RedisPublisher:
                     pipe.publish(topic, body)
                 await pipe.execute()
         except (RedisError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                self.rest.begin(now())
             topics = [topic for topic, _ in messages]
             log.warning("wake_up_lost", topics=topics, error=type(error).__name__)
 
 
-def publisher_for(client: redis.asyncio.Redis | None, project_id: int) -> Publisher:
-    """The publisher of one project; silent without Redis."""
-    return RedisPublisher(client, project_id) if client else Silent()
+def publisher_for(
+    client: redis.asyncio.Redis | None, project_id: int, rest: Rest | None = None
+) -> Publisher:
+    """The publisher of one project; silent without Redis. Give all of a process one `rest`."""
+    return RedisPublisher(client, project_id, rest or Rest()) if client else Silent()

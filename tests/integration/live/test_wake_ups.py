@@ -97,3 +97,27 @@ async def test_after_redis_is_killed_events_still_arrive(database: Database, tmp
             assert await following == [0, 1, 2, 3, 4, 5]
             ready = (await service.client.get("/readyz")).json()
             assert (ready["status"], ready["redis"]) == ("ready", "away")
+
+
+async def test_a_redis_that_never_answers_is_waited_for_once_and_then_left_alone():
+    asked: list[bytes] = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(1024):
+            asked.append(piece)
+        writer.close()
+
+    silent = await asyncio.start_server(hear, "127.0.0.1", 0)
+    client = redis.asyncio.Redis(port=silent.sockets[0].getsockname()[1])
+    publisher = RedisPublisher(client, 1)
+    try:
+        await publisher.published("a", 0, 1)
+        heard = len(asked)
+        for seq in range(100):
+            await publisher.published("a", seq, seq)
+    finally:
+        await client.aclose()
+        silent.close()
+
+    assert heard > 0
+    assert len(asked) == heard
