@@ -17,6 +17,7 @@ from forkpoint_cli.following import Leash, Stopped
 from forkpoint_cli.programs import Program
 from forkpoint_cli.recordings import download
 from forkpoint_cli.replaying import Asked, Report, Unfinished, replay_program
+from forkpoint_cli.runner.baselines import Baselines
 from forkpoint_cli.runner.facts import Facts
 from forkpoint_cli.runner.leases import Lease, LeasedCollector
 from forkpoint_cli.session import Session
@@ -76,6 +77,7 @@ class Execution:
     session: Session
     facts: Facts
     job: Job
+    baselines: Baselines = field(default_factory=Baselines)
     leash: Leash = field(default_factory=Leash)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -107,9 +109,16 @@ class Execution:
             )
         opened = Opened(recorded=download(self.session.service, self.job.run))
         program = Program(entry=entry, arguments=self.job.arguments, tied=True)
+        environment = self._environment()
+        spec = self.job.spec
+        if spec.get("kind") == "fork" and not spec.get("baseline"):
+            holds = self.baselines.holds(
+                self.session, opened, program, environment=environment, leash=self.leash
+            )
+            spec = {**spec, "baseline": holds}
         asked = Asked(
-            spec=self.job.spec,
-            environment=self._environment(),
+            spec=spec,
+            environment=environment,
             own_group=True,
             upload=self._upload,
         )

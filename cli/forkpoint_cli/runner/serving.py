@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 from forkpoint_cli.errors import CliError, Refused
+from forkpoint_cli.runner.baselines import Baselines
 from forkpoint_cli.runner.facts import Facts
 from forkpoint_cli.runner.jobs import Done, Execution, Job, read_job
 from forkpoint_cli.session import Session
@@ -34,6 +35,7 @@ class Runner:
         self._facts = facts
         self._told = told
         self._left = most
+        self._baselines = Baselines()
         self._pool = ThreadPoolExecutor(facts.slots, thread_name_prefix="replay")
         self._running: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,7 +81,9 @@ class Runner:
         if self._left is not None:
             self._left -= 1
         job = read_job(cast("Mapping[str, object]", message["job"]))
-        execution = Execution(session=self._session, facts=self._facts, job=job)
+        execution = Execution(
+            session=self._session, facts=self._facts, job=job, baselines=self._baselines
+        )
         self._running[job.lease.session] = execution
         task = asyncio.create_task(self._execute(execution))
         self._tasks.add(task)

@@ -20,6 +20,7 @@ _OF_A_RUN = (
     "replay_call",
     "replay_progress",
     "replay_session",
+    "baseline",
     "run",
 )
 

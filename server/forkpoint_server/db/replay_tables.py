@@ -77,6 +77,17 @@ replay_call = Table(
     Column("answer", JSONB),
 )
 
+baseline = Table(
+    "baseline",
+    metadata,
+    uuid_column("run_id", key=True),
+    # What replayed it without edits and found it identical.
+    Column("code", Text, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("head", BigInteger, nullable=False),
+    Column("proven_ns", BigInteger, nullable=False),
+)
+
 runner = Table(
     "runner",
     metadata,

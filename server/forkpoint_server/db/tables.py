@@ -21,9 +21,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from forkpoint_server.db.metadata import metadata, uuid_column
-from forkpoint_server.db.replay_tables import replay_call, replay_progress, replay_session, runner
+from forkpoint_server.db.replay_tables import (
+    baseline,
+    replay_call,
+    replay_progress,
+    replay_session,
+    runner,
+)
 
-__all__ = ["metadata", "replay_call", "replay_progress", "replay_session", "runner"]
+__all__ = ["baseline", "metadata", "replay_call", "replay_progress", "replay_session", "runner"]
 
 RUN_ITSELF = "00000000-0000-0000-0000-000000000000"
 """`artifact.step_id` of artifacts that hang on the run and on no step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,9 @@ from forkpoint.replay.plan import Plan, make_plan
 from forkpoint.replay.spec import ReplaySpec, read_spec
 
 from forkpoint_server.db.engine import Driver
+from forkpoint_server.replay.baselines import WORKER, code_of, is_proven
 from forkpoint_server.replay.columns import Outlined, outline
-from forkpoint_server.replay.runners import awaited
+from forkpoint_server.replay.runners import awaited, online
 from forkpoint_server.replay.words import SAYS, WORKER_EXECUTORS, Executor
 
 _FIELDS = {
@@ -106,12 +108,13 @@ async def plan_replay(raw: Driver, project_id: int, asked: Asked) -> Planned:
     refusals: list[Refusal] = []
     if outlined.refused is not None:
         refusals.append(_refusal(outlined.refused))
-    plan = await asyncio.to_thread(_planned, outlined, asked, refusals)
+    executor = asked.executor or _best(asked)
+    proven = asked.is_fork and await _is_proven(raw, project_id, asked, executor)
+    plan = await asyncio.to_thread(_planned, outlined, asked, refusals, proven=proven)
     derived = outlined.recording.start.identity == "derived"
     choices = [
         Choice(executor=each, refusal=_unfit(each, asked, derived=derived)) for each in Executor
     ]
-    executor = asked.executor or _best(asked)
     unfit = _unfit(executor, asked, derived=derived)
     if unfit is not None:
         refusals.append(_misfit(executor, asked, unfit))
@@ -129,10 +132,26 @@ async def plan_replay(raw: Driver, project_id: int, asked: Asked) -> Planned:
     )
 
 
-def _planned(outlined: Outlined, asked: Asked, refusals: list[Refusal]) -> Plan | None:
+async def _is_proven(raw: Driver, project_id: int, asked: Asked, executor: Executor) -> bool:
+    """Whether an exact replay by what would execute this was identical before."""
+    codes: list[str | None] = [WORKER]
+    if executor is Executor.HOST:
+        codes = [
+            code_of(runner.facts, asked.entrypoint, asked.arguments)
+            for runner in await online(raw, project_id)
+            if asked.entrypoint in runner.entrypoints and asked.runner in (None, runner.name)
+        ]
+    known = [code for code in codes if code is not None]
+    return bool(known) and await is_proven(raw, project_id, asked.run_id, known)
+
+
+def _planned(
+    outlined: Outlined, asked: Asked, refusals: list[Refusal], *, proven: bool
+) -> Plan | None:
     try:
         growing = asked.executor is Executor.LOOP
-        return make_plan(outlined.recording, _spec(asked), growing=growing)
+        spec = dataclasses.replace(_spec(asked), baseline=proven)
+        return make_plan(outlined.recording, spec, growing=growing)
     except ReplayError as error:
         refusals.append(_refusal(error))
         return None

@@ -48,13 +48,15 @@ def add(messages):
     return f"there are {messages[0]['bottles'] + 1}"
 
 def main(place="cellar"):
+    (HERE / "begun.log").open("a").write("x")
     with forkpoint.run("bottles", attributes={"place": place, "other": 1}) as run:
         seen = look(place)
         if (HERE / "waits").exists():
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             (HERE / "pid").write_text(str(os.getpid()))
             threading.Event().wait()
-        answer = add(messages=[seen])
+        more = [{}] if (HERE / "changed").exists() else []
+        answer = add(messages=[seen, *more])
         run.set_output(answer)
 
 if __name__ == "__main__":
@@ -175,6 +177,42 @@ async def test_a_replay_and_a_fork_asked_for_elsewhere_are_executed_here(place: 
     assert [step["replay"]["mode"] for step in steps] == ["SIMULATED", "SIMULATED"]
     assert {step["replay"]["executor"] for step in steps} == {"host"}
     assert place.bodies() == before
+
+
+async def fork_of(place: Place, run: str, runner: Process) -> list[str]:
+    """The soft findings of a fork, once it is over."""
+    rule = {"match": {"after_cut": True}, "mode": "simulated", "simulate": {"static": "ten"}}
+    asked = await start(
+        place.service,
+        run,
+        executor="HOST",
+        entrypoint=place.entry,
+        cut={"key": "r#0"},
+        edits=[{"kind": "output", "key": "r#0", "value": {"place": "attic", "bottles": 9}}],
+        policy={"policy": "forkpoint.policy/1", "default": {"mode": "cached"}, "rules": [rule]},
+    )
+    await told(runner)
+    await told(runner)
+    session = await session_of(place.service, asked["sessions"][0]["id"])
+    assert session["verdict"] == "FORKED"
+    return [each["code"] for each in session["report"]["soft"]]
+
+
+async def test_before_its_first_fork_a_run_is_replayed_as_it_is_once(place: Place, run: str):
+    async with place.runner() as runner:
+        begun = len((place.folder / "begun.log").read_text())
+        soft = [await fork_of(place, run, runner), await fork_of(place, run, runner)]
+
+    assert "baseline_unproven" not in [*soft[0], *soft[1]]
+    assert len((place.folder / "begun.log").read_text()) - begun == 3
+
+
+async def test_a_fork_of_code_that_does_not_repeat_its_recording_says_so(place: Place, run: str):
+    (place.folder / "changed").touch()
+    async with place.runner() as runner:
+        soft = await fork_of(place, run, runner)
+
+    assert "baseline_unproven" in soft
 
 
 async def test_several_are_executed_at_once_and_wait_for_their_turn(place: Place, run: str):

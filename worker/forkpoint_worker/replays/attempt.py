@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -11,9 +12,11 @@ from forkpoint.content import Value
 from forkpoint.errors import ReplayError
 from forkpoint.replay.fresh import Ask, Reply
 from forkpoint.replay.reemit import Target
+from forkpoint.replay.soundness import first_unsound
 from forkpoint.replay.spec import ReplaySpec, read_spec
 from forkpoint_server.db.engine import driver
 from forkpoint_server.live.topics import session_topic
+from forkpoint_server.replay.baselines import WORKER, is_proven, prove
 from forkpoint_server.replay.progress import End, Held, Step, end, move
 from forkpoint_server.replay.rows import SessionRow
 from forkpoint_server.replay.words import SessionState
@@ -75,6 +78,29 @@ class Attempt:
         """Preparation is over."""
         total = len(recorded.recording)
         await self.progress(Step(state=SessionState.RUNNING, matched=0, total=total))
+
+    async def baseline(self, recorded: Recorded) -> bool:
+        """Whether the recording says one thing: then a fork's differences are those of its edits.
+
+        Its blocks were read and checked before. What was found is kept with the run.
+        """
+        services, project = self.work.services, self.work.job.project_id
+        run_id = self.session.run_id
+        async with services.database.reading(project) as connection:
+            if await is_proven(await driver(connection), project, run_id, [WORKER]):
+                return True
+        unsound = await asyncio.to_thread(first_unsound, recorded.recording)
+        if unsound is not None or recorded.recording.prefix:
+            return False
+        await self.proven()
+        return True
+
+    async def proven(self) -> None:
+        """Keep that the recording was written again and was identical."""
+        services, project = self.work.services, self.work.job.project_id
+        async with services.database.transaction(project) as connection:
+            raw = await driver(connection)
+            await prove(raw, project, self.session.run_id, WORKER, now_ns=services.clock())
 
     async def number_of(self, key: str | None) -> int | None:
         """The number of a step of the new run, by its key."""

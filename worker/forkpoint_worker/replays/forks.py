@@ -67,6 +67,7 @@ async def execute(
     attempt: Attempt, recorded: Recorded, executor: Executor, emission: Reemission
 ) -> End:
     """Write what an executor of the engine gives, asking models for it, to the end."""
+    proven = await attempt.baseline(recorded)
     await attempt.running(recorded)
     spec = attempt.spec
     origin, kept = _origin(attempt, recorded, spec)
@@ -78,6 +79,7 @@ async def execute(
     verdict = Verdict.FORKED if executed.stop is None else verdict_of(executed.stop)
     failed = await _failed(attempt, recorded, executed)
     report = _report(attempt, recorded, executed, verdict, failed)
+    report["soft"] = _soft(attempt, proven=proven)
     blocks, ref = stored("replay_report", report)
     end = executed.end or emission.cut_short(recorded.events)
     await attempt.run.finish(emission.closing(end, verdict, (ref,)), {**writing.unsent(), **blocks})
@@ -182,9 +184,6 @@ def _report(
     failed: dict[str, object] | None,
 ) -> dict[str, object]:
     """`forkpoint.divergence/1` of a fork on a worker, with what its executor has to say."""
-    soft = [{"code": SAYS[attempt.session.executor], "count": 1}]
-    if not attempt.spec.baseline:
-        soft.append({"code": "baseline_unproven", "count": 1})
     return {
         "format": REPORT_FORMAT,
         "verdict": None if verdict is None else verdict.value,
@@ -194,9 +193,14 @@ def _report(
         "matched": executed.matched,
         "recorded": len(recorded.recording),
         "changes": [],
-        "soft": soft,
         **executed.said,
     }
+
+
+def _soft(attempt: Attempt, *, proven: bool) -> list[dict[str, object]]:
+    """What the result must not be taken for."""
+    codes = [SAYS[attempt.session.executor], *([] if proven else ["baseline_unproven"])]
+    return [{"code": code, "count": 1} for code in codes]
 
 
 async def _failed(

@@ -36,6 +36,8 @@ async def verify(attempt: Attempt, recorded: Recorded) -> End:
     report = _report(recorded, verdict, checked)
     await write_again(attempt, recorded, report, verdict)
     await _prove(attempt, recorded)
+    if verdict is Verdict.IDENTICAL:
+        await attempt.proven()
     return End(
         verdict=verdict,
         reason="end_of_recording" if prefix else None,

@@ -17,9 +17,11 @@ from forkpoint_server.graphql.context import Context
 from forkpoint_server.graphql.scalars import BigInt
 from forkpoint_server.live.topics import session_topic
 from forkpoint_server.query.digests import read_run_id
+from forkpoint_server.replay.baselines import learn
 from forkpoint_server.replay.leases import claim, hold, note_steps
 from forkpoint_server.replay.outcomes import end_of_report, failure
 from forkpoint_server.replay.progress import End, end
+from forkpoint_server.replay.rows import session_by_id
 from forkpoint_server.security.scopes import Scope
 
 
@@ -79,6 +81,9 @@ async def end_session(context: Context, lease: ReplayLeaseInput, record: object)
         raw = await driver(connection)
         held = await hold(raw, context.project_id, lease.id, lease.fencing)
         job = await end(raw, held, ended, now_ns=context.services.clock())
+        session = await session_by_id(raw, context.project_id, lease.id)
+        if session is not None:
+            await learn(raw, session, ended, now_ns=context.services.clock())
     await _ring(context, lease)
     if job is not None:
         await context.services.wake(job)

@@ -19,6 +19,7 @@ from forkpoint_server.graphql.types.replayinputs import StartReplayInput
 from forkpoint_server.graphql.types.replayplan import ReplayPlan
 from forkpoint_server.live.topics import runners_topic, session_topic
 from forkpoint_server.query.digests import read_run_id
+from forkpoint_server.replay.baselines import learn
 from forkpoint_server.replay.leases import hold
 from forkpoint_server.replay.outcomes import end_of_report, failure
 from forkpoint_server.replay.plans import Asked, Planned, plan_replay
@@ -133,11 +134,12 @@ class ReplayMutation:
             raw = await driver(connection)
             held = await hold(raw, context.project_id, session_id, input.fencing)
             job = await end(raw, held, ended, now_ns=context.services.clock())
-            row = await session_by_id(raw, context.project_id, session_id)
+            row = _there(await session_by_id(raw, context.project_id, session_id))
+            await learn(raw, row, ended, now_ns=context.services.clock())
         await _ring(context, session_topic(session_id))
         if job is not None:
             await context.services.wake(job)
-        return EndReplayPayload(session=ReplaySession.of(_there(row)))
+        return EndReplayPayload(session=ReplaySession.of(row))
 
 
 async def note_grants(

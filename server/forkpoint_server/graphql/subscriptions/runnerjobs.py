@@ -20,6 +20,7 @@ from forkpoint_server.graphql.types.replay import RunnerJob, RunnerMessage
 from forkpoint_server.live.outages import outlast
 from forkpoint_server.live.topics import runners_topic
 from forkpoint_server.replay import runners
+from forkpoint_server.replay.baselines import proven_for
 from forkpoint_server.replay.leases import watch
 from forkpoint_server.replay.rows import SessionRow
 from forkpoint_server.replay.runners import LEASE_S, Runner
@@ -127,6 +128,7 @@ async def _look(
         await runners.announce(raw, context.project_id, runner)
         stopped = await runners.over(raw, context.project_id, list(delivered)) if delivered else []
         jobs = await runners.deliver(raw, context.project_id, runner, most=most)
+        jobs = await proven_for(raw, context.project_id, runner, jobs)
         for job in jobs:
             await watch(raw, job)
     return stopped, jobs
