@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from forkpoint.events.kinds import Kind
 from forkpoint.events.model import Origin
 from recorded import INGEST, Recording, recorded
@@ -91,6 +93,53 @@ async def test_forks_stand_below_their_recording_and_name_it(service: Service):
             "run": {"id": base.run_id},
         },
     }
+
+
+TREE = """query($id: ID!, $first: Int!, $after: String) { run(id: $id) {
+    forkTree(first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor }
+        nodes { depth parentId run { id } } } } }"""
+
+
+async def sent(service: Service, origin: str | None, **fields: Any) -> str:
+    """The id of a run, as made from another."""
+    made = None if origin is None else Origin(run=origin, session="s", kind="fork")
+    run = Recording(start={"origin": made}, **fields)
+    await run.send(service)
+    return run.run_id
+
+
+async def test_a_family_of_forks_is_one_tree_from_wherever_it_is_asked(service: Service):
+    base = await sent(service, None)
+    first, second = sorted([await sent(service, base) for _ in range(2)])
+    below = await sent(service, second)
+
+    pages: list[dict[str, Any]] = []
+    tree: dict[str, Any] = {}
+    after, more = None, True
+    while more:
+        found = await service.data(TREE, id=first, first=3, after=after)
+        tree = found["run"]["forkTree"]
+        pages += tree["nodes"]
+        after, more = tree["pageInfo"]["endCursor"], tree["pageInfo"]["hasNextPage"]
+
+    assert [(node["depth"], node["parentId"], node["run"]["id"]) for node in pages] == [
+        (0, None, base),
+        (1, base, first),
+        (1, base, second),
+        (2, second, below),
+    ]
+    assert tree["totalCount"] == 4
+
+
+async def test_runs_that_say_they_were_made_from_each_other_are_told_once(service: Service):
+    one, other = recorded().run_id, recorded().run_id
+    await sent(service, other, run_id=one)
+    await sent(service, one, run_id=other)
+
+    found = await service.data(TREE, id=one, first=9, after=None)
+
+    nodes = found["run"]["forkTree"]["nodes"]
+    assert sorted(node["run"]["id"] for node in nodes) == sorted([one, other])
 
 
 async def test_a_step_knows_the_last_model_call_of_its_scope(service: Service):

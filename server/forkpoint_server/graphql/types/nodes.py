@@ -17,6 +17,7 @@ from forkpoint_server.graphql.scalars import BigInt
 from forkpoint_server.graphql.types.artifact import Artifact, Part, artifacts_of, attached, parts_of
 from forkpoint_server.graphql.types.connection import Connection, connection_parts
 from forkpoint_server.graphql.types.event import EventNode, event_connection
+from forkpoint_server.graphql.types.forktree import ForkTreeNode, tree_connection
 from forkpoint_server.graphql.types.inputs import StepFilterInput
 from forkpoint_server.graphql.types.recording import RecordingPage, recording_page
 from forkpoint_server.graphql.types.replay import ReplaySessionFields
@@ -229,6 +230,13 @@ class Run(RunFields):
                     connection, context.project_id, first=first, after=after, filter=where
                 )
         return run_connection(page, context, where)
+
+    @strawberry.field(extensions=[META])
+    async def fork_tree(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[ForkTreeNode]:
+        """The recording this run goes back to, and every replay and fork of it, by generation."""
+        return await tree_connection(info.context, self.row.run_id, Run.of, first, after)
 
     @strawberry.field(extensions=[META])
     async def replay_sessions(
