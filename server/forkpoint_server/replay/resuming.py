@@ -41,8 +41,8 @@ async def resumed(raw: Driver, project_id: int, asked: Asked) -> Asked:
         edits=[*_kept(spec, answers), *answers],
         policy=asked.policy or cast("Mapping[str, object] | None", spec.get("policy")),
         executor=other.executor,
-        runner=asked.runner or other.runner,
-        entrypoint=asked.entrypoint or other.entrypoint,
+        runner=other.runner,
+        entrypoint=other.entrypoint,
         arguments=cast("Mapping[str, object] | None", spec.get("arguments")),
         models=() if models else asked.models,
     )

@@ -13,7 +13,11 @@ from forkpoint.settings import Settings
 from forkpoint_server.errors import BadRequest
 from forkpoint_server.replay.plans import Asked
 from forkpoint_server.replay.words import Executor, SessionState
+from forkpoint_worker.loop import Worker
 from modelstub import model_stub
+from recorded import recorded
+from replaying import session_of, start
+from serving import Service
 from stack import Database as Scratch
 from working import Bench, bench
 
@@ -151,3 +155,29 @@ async def test_only_a_session_of_the_same_run_that_is_over_is_resumed(fresh_data
             await fork(tools, run_id, resumes=open_id)
 
     assert refused.value.details["field"] == "resumes"
+
+
+async def test_through_the_api_a_session_is_resumed_at_the_step_it_names(
+    service: Service, worker: Worker, database: Scratch
+):
+    async with bench(database) as tools:
+        run_id = await tools.store(Talk(turns=3, run=recorded(steps=1).run_id).imported())
+    reply = reply_of("chat", "n", {"order": 99})
+    edits = [{"kind": "output", "key": "r#2", "value": reply}]
+    asked = await start(service, run_id, executor="LOOP", edits=edits)
+    await worker.work_off()
+    stopped = await session_of(service, asked["sessions"][0]["id"])
+
+    again = await start(
+        service,
+        stopped["newRunId"],
+        resumes=stopped["id"],
+        cut={"sequence": stopped["failedStep"]["sequence"]},
+        edits=[{"kind": "output", "key": "r#3", "value": {"found": "it"}}],
+    )
+    await worker.work_off()
+    resumed = await session_of(service, again["sessions"][0]["id"])
+
+    assert (stopped["reason"], stopped["failedStep"]["key"]) == ("needs_tool_output", "r#3")
+    assert (again["plan"]["executor"], resumed["runId"]) == ("LOOP", run_id)
+    assert (resumed["reason"], resumed["failedStep"]["key"]) == ("no_answer", "r#4")

@@ -42,6 +42,7 @@ class Attempt:
     held: Held
     run: NewRun
     _told: float = field(default=0.0)
+    _spent: dict[str, int] = field(default_factory=lambda: {"calls": 0, "tokens": 0, "cost": 0})
 
     @property
     def spec(self) -> ReplaySpec:
@@ -131,6 +132,7 @@ class Attempt:
         calls = LiveCalls(services.database, self.work.job.project_id, self.session)
         known = await calls.claim(asked.key, self.held.fence, signature=asked.signature)
         if known is not None:
+            await self._spend(known)
             return known
         hosts = self.spec.policy.allow_live.hosts
         try:
@@ -141,7 +143,15 @@ class Attempt:
             raise
         masked = replace(reply, output=services.redactor.redact(cast("Value", reply.output)))
         await calls.answer(asked.key, masked, signature=asked.signature)
+        await self._spend(masked)
         return masked
+
+    async def _spend(self, reply: Reply) -> None:
+        """Tell followers what was used so far."""
+        self._spent["calls"] += 1
+        self._spent["tokens"] += (reply.tokens_in or 0) + (reply.tokens_out or 0)
+        self._spent["cost"] += reply.cost_micro_usd or 0
+        await self.progress(Step(spend=self._spent))
 
     async def over(self, ended: End) -> None:
         """The end of the session, and with it of the job."""
