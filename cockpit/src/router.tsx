@@ -1,11 +1,19 @@
 import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
 import * as v from "valibot";
+import { CohortRoute } from "./routes/cohort";
 import { DiffRoute } from "./routes/diff";
 import { ForkRoute } from "./routes/fork";
 import { NotFound, Root } from "./routes/root";
 import { RunRoute } from "./routes/run";
 import { RunsRoute } from "./routes/runs";
-import { diffSearch, forkSearch, runSearch, runsSearch, sessionSearch } from "./routes/search";
+import {
+  cohortSearch,
+  diffSearch,
+  forkSearch,
+  runSearch,
+  runsSearch,
+  sessionSearch,
+} from "./routes/search";
 import { SessionRoute } from "./routes/session";
 import { SignInRoute } from "./routes/signin";
 
@@ -57,6 +65,13 @@ const diff = createRoute({
   component: DiffRoute,
 });
 
+const cohort = createRoute({
+  getParentRoute: () => root,
+  path: "/cohort/$run",
+  validateSearch: cohortSearch,
+  component: CohortRoute,
+});
+
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
@@ -65,7 +80,16 @@ const signIn = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([step]), fork, session, diff, signIn]),
+  routeTree: root.addChildren([
+    home,
+    runs,
+    run.addChildren([step]),
+    fork,
+    session,
+    diff,
+    cohort,
+    signIn,
+  ]),
   defaultPreload: false,
   scrollRestoration: false,
 });

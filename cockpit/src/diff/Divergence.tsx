@@ -1,22 +1,17 @@
-import { useState } from "react";
 import { plainLine } from "../format/visible";
 import { Button } from "../ui/Button";
 import { KindMark } from "../ui/Marks";
-import { ClassMark } from "./ClassMark";
 import { lookOf, ordered, partWords } from "./classes";
 import styles from "./Divergence.module.css";
 import type { Row } from "./questions";
-import type { Report, Root } from "./report";
+import type { Report } from "./report";
 
-const SHOWN = 4;
-
-/** Where the runs part, and every other place where a difference begins: none is guessed away. */
+/** Where the runs part; every place where a difference begins is among the causes below. */
 export function Divergence({
   first,
   report,
   current,
   onFirst,
-  onRoot,
 }: {
   /** Null until its row is here. */
   first: Row | null;
@@ -24,11 +19,7 @@ export function Divergence({
   /** Whether the first divergence is the opened row. */
   current: boolean;
   onFirst: () => void;
-  onRoot: (root: Root) => void;
 }) {
-  const [all, setAll] = useState(false);
-  const others = report.roots.slice(1);
-  const shown = all ? others : others.slice(0, SHOWN);
   const integrity = report.counts.integrity ?? 0;
   return (
     <section className={styles.banner} aria-label="First divergence" data-integrity={integrity > 0}>
@@ -43,34 +34,6 @@ export function Divergence({
           </Button>
         </span>
       </div>
-      {others.length ? (
-        <div className={styles.line}>
-          <span className={styles.label}>
-            {others.length === 1 ? "also begins at" : `${others.length} more begin at`}
-          </span>
-          <ul className={styles.roots}>
-            {shown.map((root) => (
-              <li key={`${root.seqA} ${root.seqB}`}>
-                <button type="button" className={styles.root} onClick={() => onRoot(root)}>
-                  <ClassMark name={root.class} />
-                  <span>#{root.seqB ?? root.seqA}</span>
-                  <span className={styles.name}>{plainLine(root.name ?? "")}</span>
-                  <span className={styles.why}>
-                    {root.sub && root.sub !== "intervention" ? root.sub : lookOf(root.class).word}
-                  </span>
-                </button>
-              </li>
-            ))}
-            {others.length > shown.length ? (
-              <li>
-                <button type="button" className={styles.root} onClick={() => setAll(true)}>
-                  + {others.length - shown.length} more
-                </button>
-              </li>
-            ) : null}
-          </ul>
-        </div>
-      ) : null}
     </section>
   );
 }

@@ -1,11 +1,15 @@
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { Button } from "../ui/Button";
 import { Frame } from "../ui/Frame";
 import { usePreference } from "../ui/preferences";
 import { Splitter } from "../ui/Splitter";
 import { Empty, Failed, Skeleton } from "../ui/State";
+import { Causes } from "./Causes";
 import { Comparing } from "./Comparing";
 import styles from "./Diff.module.css";
 import { Divergence } from "./Divergence";
+import { Export } from "./Export";
 import type { Compared } from "./loading";
 import { Pair } from "./Pair";
 import { Rows } from "./Rows";
@@ -16,6 +20,7 @@ import { useDiffKeys } from "./useDiffKeys";
 import { type Opened, usePair } from "./usePair";
 import { useNarrow, usePairWidth } from "./usePanes";
 import { type DiffSearch, useView, type View, type WriteSearch } from "./useView";
+import { VerifyDialog } from "./VerifyDialog";
 
 export interface PageProps {
   readonly a: string;
@@ -60,12 +65,16 @@ function Aligned(props: AlignedProps) {
   const view = useView(comparison, search, props.onSearch, narrow);
   const { cursor } = view;
   const opened = usePair(a, b, comparison.loaded, cursor.open ? cursor.row : null);
+  const [verifying, setVerifying] = useState(false);
+  const unverifiable = whyNot(compared);
   const toTab = (tab: string) => props.onSearch({ ...search, tab }, false);
   useDiffKeys({
     ...view,
     close: cursor.close,
     tab: toTab,
     swap: props.onSwap,
+    verify: () => setVerifying(true),
+    unverifiable,
     differs: compared.first !== null,
     open: cursor.open,
     pair: opened.pair,
@@ -76,9 +85,15 @@ function Aligned(props: AlignedProps) {
     <Frame
       crumbs={<Runs a={compared.a} b={compared.b} />}
       actions={
-        <Button tone="quiet" hint="o" pressed={only} onPress={view.toggleOnly}>
-          only changes
-        </Button>
+        <>
+          <Link to="/cohort/$run" params={{ run: a }} search={{}} title="A against runs like it">
+            cohort
+          </Link>
+          <Export a={a} b={b} />
+          <Button tone="quiet" hint="o" pressed={only} onPress={view.toggleOnly}>
+            only changes
+          </Button>
+        </>
       }
       status={<StatusLine comparison={comparison} row={cursor.row} only={only} />}
     >
@@ -89,9 +104,28 @@ function Aligned(props: AlignedProps) {
           report={compared.report}
           current={cursor.open && cursor.row === compared.first}
           onFirst={view.toFirst}
-          onRoot={view.toRoot}
         />
       )}
+      {compared.report.roots.length > 0 ? (
+        <Causes
+          report={compared.report}
+          attribution={compared.attribution}
+          current={cursor.open ? cursor.row : null}
+          unverifiable={unverifiable}
+          onRoot={view.toRoot}
+          onVerify={() => setVerifying(true)}
+          onStop={comparison.verification.stop}
+        />
+      ) : null}
+      {verifying ? (
+        <VerifyDialog
+          a={a}
+          b={b}
+          runName={compared.b.name}
+          onBegun={comparison.verification.begun}
+          onClose={() => setVerifying(false)}
+        />
+      ) : null}
       {compared.total === 0 ? (
         <Empty title="Neither run has a step" text="Both recordings are empty: nothing to align." />
       ) : (
@@ -99,6 +133,13 @@ function Aligned(props: AlignedProps) {
       )}
     </Frame>
   );
+}
+
+/** Why no cause can be verified; null when one can. */
+function whyNot({ report, provisional }: Compared): string | null {
+  if (provisional) return "a run is still growing";
+  if (report.roots.length === 0) return "nothing differs";
+  return null;
 }
 
 interface PanesProps extends AlignedProps {

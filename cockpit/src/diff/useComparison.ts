@@ -14,6 +14,7 @@ import {
 import { type Compared, load, type Waiting } from "./loading";
 import { CHANGED, DIFF_ROWS, type MoreRows } from "./questions";
 import { useGrowth } from "./useGrowth";
+import { useVerification, type Verification } from "./useVerification";
 
 export interface Comparison {
   /** Null until the first answer; stays while it is asked again. */
@@ -25,6 +26,7 @@ export interface Comparison {
   readonly complete: boolean;
   readonly failure: Failure | null;
   readonly loading: boolean;
+  readonly verification: Verification;
   /** Sees to it that these rows come. */
   readonly want: (indexes: readonly number[]) => void;
   readonly reload: () => void;
@@ -70,10 +72,21 @@ export function useComparison(a: string, b: string, row: number | null): Compari
   }, [a, b, round, take]);
 
   useGrowth(a, b, { compared, setCompared, latest, take });
+  const verification = useVerification(a, b, compared?.attribution ?? null, setCompared);
   const want = useWanted(a, b, latest, abort, take);
   const reload = useCallback(() => setRound((old) => old + 1), []);
   const complete = compared !== null && loaded.classes.length === compared.total;
-  return { compared, loaded, waiting, complete, failure, loading, want, reload };
+  return {
+    compared,
+    loaded,
+    waiting,
+    complete,
+    failure,
+    loading,
+    verification,
+    want,
+    reload,
+  };
 }
 
 /** One page in flight; what is still missing of the newest wish is asked for after it. */

@@ -14,6 +14,9 @@ export interface DiffKeys {
   readonly close: () => void;
   readonly tab: (id: string) => void;
   readonly swap: () => void;
+  readonly verify: () => void;
+  /** Why no cause can be verified; null when one can. */
+  readonly unverifiable: string | null;
   readonly differs: boolean;
   readonly open: boolean;
   readonly pair: Pair | null;
@@ -40,6 +43,7 @@ export function useDiffKeys(keys: DiffKeys): void {
     command("diff.unfold", "Unfold all equal steps, or fold them", ["u"], keys.toggleFolds),
     command("diff.open", "Open the pair, or unfold", ["Enter", "ArrowRight"], keys.openOrUnfold),
     command("diff.close", "Close the pair", ["Escape"], keys.close, closed),
+    command("diff.verify", "Verify causes by replays", ["v"], keys.verify, keys.unverifiable),
     command("diff.swap", "Swap the two runs", [], keys.swap),
     ...tabs.map(({ id, label }, at) =>
       command(`diff.tab.${at}`, `Tab: ${label}`, [`${at + 1}`], () => keys.tab(id), closed),

@@ -43,3 +43,8 @@ export const diffSearch = v.object({
   tab: text,
   only: v.fallback(v.optional(v.picklist(["changes"])), undefined),
 });
+
+export const cohortSearch = v.object({
+  /** Which runs, as the filter line of the list. */
+  q: text,
+});

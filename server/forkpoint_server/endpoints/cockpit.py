@@ -18,6 +18,7 @@ PAGES = (
     "/runs",
     "/runs/{rest:path}",
     "/diff/{rest:path}",
+    "/cohort/{rest:path}",
     "/incidents",
     "/incidents/{rest:path}",
     "/settings",
