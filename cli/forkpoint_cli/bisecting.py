@@ -116,7 +116,7 @@ class HostReplays:
     def _is_as_a(self, run: RunColumns, recorded: Recorded) -> bool:
         a, b = self.compared.comparison.a, self.compared.comparison.b
         if self.expect is None:
-            return ended_as_a(a, b, run.status, run.output)
+            return ended_as_a(*((each.status, each.output) for each in (a, b, run)))
         load = _loader(recorded, self.compared.a.recorded)
         return _meets(run, load, self.expect) == _meets(a, load, self.expect)
 

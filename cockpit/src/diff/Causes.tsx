@@ -146,11 +146,7 @@ function Progress({ attribution, onStop }: { attribution: Attribution; onStop: (
   return (
     <p className={styles.progress} role="status" data-state={attribution.state}>
       <span>
-        {running
-          ? "verifying"
-          : attribution.state === "finished"
-            ? "replayed"
-            : attribution.state}
+        {running ? "verifying" : attribution.state === "finished" ? "replayed" : attribution.state}
         {": "}
         {plural(sessions, "replay")}, {plural(spent.calls, "live call")}, {money(spent.costMicros)}
       </span>

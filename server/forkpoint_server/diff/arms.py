@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 from forkpoint.content import digest_from_text
-from forkpoint.diff.counterfactual import Expectations, Root, meets
+from forkpoint.diff.counterfactual import Expectations, Root, ended_as_a, meets
 from forkpoint.diff.verify import Sample
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,15 +44,12 @@ async def _is_as_a(
 ) -> bool:
     if one.verdict not in RAN or one.run_status is None:
         return False
-    ends = cast("Sequence[tuple[str, str | None]]", held.spec["ends"])
-    (status_a, output_a), (status_b, _) = ends
+    a, b = cast("Sequence[Sequence[str]]", held.spec["ends"])
     expect = cast("Expectations | None", held.spec["expect"])
     if expect is None:
-        if status_a != status_b:
-            return one.run_status == status_a
-        return one.run_status == status_a and one.output == output_a
+        return ended_as_a((a[0], a[1]), (b[0], b[1]), (one.run_status, one.output))
     mine = await _meets(connection, blobs, held, one.output, expect)
-    return mine == await _meets(connection, blobs, held, output_a, expect)
+    return mine == await _meets(connection, blobs, held, a[1], expect)
 
 
 async def _meets(
