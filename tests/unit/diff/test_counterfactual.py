@@ -97,7 +97,7 @@ def test_forks_begin_at_the_first_step_that_either_run_has_from_there_on():
 
 @pytest.mark.parametrize(
     ("status", "output", "same"),
-    [("ok", 'root:"A\'s end"', True), ("ok", "other", False), ("error", "other", False)],
+    [("ok", "A's end", True), ("ok", "other", False), ("error", "other", False)],
 )
 def test_an_outcome_is_that_of_a_by_status_and_output(status: str, output: str, *, same: bool):
     a, b = ("ok", "A's end"), ("ok", "B's end")
