@@ -96,6 +96,8 @@ async def test_the_retention_job_follows_the_settings_and_collects(
     assert database.sql("select name from run order by name").split() == ["3", "4"]
     assert database.sql("select state from job") == "done"
     assert database.sql("select gen > 1 and not sweep from project") == "t"
+    told = database.sql("select actor, reason, facts::json->>'count' from audit order by seq")
+    assert told.splitlines() == ["worker\tasked\t1", "worker\tretention\t3"]
 
 
 async def _five_days(database: Database, principal: Principal, scratch: Scratch) -> None:
