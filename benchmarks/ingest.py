@@ -1,10 +1,12 @@
 """Native bulk ingest through POST /v1/events against raw COPY of the very same rows.
 
-The API runs in a process of its own on a durable Postgres; two connections send NDJSON that was
-made beforehand. The floor: the rows that came of it (events, steps, artifacts, blocks) are read
-back and written again by COPY into the same tables under other run ids, by the superuser on one
+The API runs in a process of its own on a durable Postgres (`fsync`, `synchronous_commit` on, for
+both sides); two connections send NDJSON that was made beforehand. The floor: the rows that came of
+it in all four tables it fills (events, steps, artifacts, blocks) are read back and written again by
+COPY into the same tables, with the same indexes, under other run ids, by the superuser on one
 connection, in one transaction: no checks, no tenancy, no counters. Rounds of both take turns;
-medians are kept.
+medians are kept. Besides: many connections that send small batches at the same time, as recorders
+do, with the time of an acknowledgement.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ TALK = 40
 CONNECTIONS = 2
 BATCHES = {"": 5_000, "sdk.": 500}
 """Events of a request: of an import, and of the recorder's own sender."""
+SENDERS, SMALL_BATCHES, SMALL_STEPS = 32, 20, 5
+"""Connections that send small batches, batches of each, and steps (two events) of a batch."""
 TABLES = ("event", "step", "artifact", "block")
 _OTHER_PROJECT = 2
 
@@ -64,6 +68,7 @@ def run() -> dict[str, float]:
             figures: dict[str, float] = {}
             for name, size in BATCHES.items():
                 figures |= asyncio.run(_measure(databases, api, name=name, size=size))
+            figures |= asyncio.run(_measure_small(databases, api))
             return figures | {"ingest.api_peak_mib": api.peak_mib()}
 
 
@@ -94,6 +99,33 @@ async def _measure(databases: Embedded, api: Api, *, name: str, size: int) -> di
         f"ingest.{name}answer_p99_ms": waits[len(waits) * 99 // 100] * 1000,
     }
     return figures | ({} if name else {"copy_ratio": rate / floor, "bulk_events_per_s": rate})
+
+
+async def _measure_small(databases: Embedded, api: Api) -> dict[str, float]:
+    """Each connection has a run of its own and sends batch after batch."""
+    database = Database(databases.database_url(role="api"))
+    shares: list[list[bytes]] = []
+    for number in range(SENDERS):
+        record = RunStart(run_id=str(uuid.uuid4()), name="bench", started_ns=1, ruleset_id="0" * 16)
+        await start_run(database, loopback_principal(), to_builtins(record))
+        shares.append(
+            [
+                b"\n".join(_lines(record.run_id, f"small {number}", range(at, at + SMALL_STEPS)))
+                for at in range(0, SMALL_BATCHES * SMALL_STEPS, SMALL_STEPS)
+            ]
+        )
+    await database.close()
+    before, begin = api.cpu_s(), time.perf_counter()
+    took, answers = await post_all(
+        api.port, "/v1/events", shares, media_type="application/x-ndjson"
+    )
+    seconds = time.perf_counter() - begin
+    return {
+        "ingest.small.requests_per_s": len(answers) / seconds,
+        "ingest.small.api_cpu_us_per_request": (api.cpu_s() - before) / len(answers) * 1e6,
+        "ingest.small.answer_p50_ms": took[len(took) // 2] * 1000,
+        "ingest.small.answer_p99_ms": took[len(took) * 99 // 100] * 1000,
+    }
 
 
 async def _ingest(api: Api, database: Database, load: Load) -> tuple[float, list[float]]:
