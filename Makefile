@@ -13,6 +13,8 @@ ROUNDS ?= 20
 SEED ?=
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# Tests and demo start many short Python processes: without kept bytecode each compiles all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 DISTRIBUTIONS := sdk server worker cli
