@@ -15,16 +15,22 @@ Fields = Mapping[str, object]
 MOST_RUNS = 50
 FIELDS = ("name", "tag", "tool", "model", "text")
 _RUNS = """
-query ($filter: RunFilter) { runs(first: 51, filter: $filter) { nodes { id status } } }
+query ($filter: RunFilter) {
+  runs(first: 100, filter: $filter) { nodes { id status origin { kind } } }
+}
 """
 _COHORT = "query ($base: ID!, $runs: [ID!]!) { cohort(base: $base, runs: $runs) }"
 
 
 def read_cohort(session: Session, base: str, words: str) -> Fields:
-    """The newest 50 runs that a filter leaves, compared with the base by the service."""
+    """The newest 50 runs that a filter leaves, compared with the base by the service.
+
+    Replays and forks are left out: they say nothing of how often the agent fails.
+    """
     answer = session.service.ask(_RUNS, filter=parse_filter(words))
     nodes = cast("Sequence[Fields]", cast("Fields", answer["runs"])["nodes"])
-    runs = [str(run["id"]) for run in nodes if run["id"] != base and run["status"] != "RUNNING"]
+    own = [run for run in nodes if run["id"] != base and run["origin"] is None]
+    runs = [str(run["id"]) for run in own if run["status"] != "RUNNING"]
     if not runs:
         raise CliError(f"no other finished run has {words}", hint="forkpoint runs list --name NAME")
     return cast("Fields", session.service.ask(_COHORT, base=base, runs=runs[:MOST_RUNS])["cohort"])

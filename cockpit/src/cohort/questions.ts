@@ -5,7 +5,7 @@ import type { Status } from "../graphql/generated/graphql";
 
 export const COHORT_RUNS = `query CohortRuns($base: ID!, $filter: RunFilter) {
   run(id: $base) { id name status stepCount }
-  runs(first: 51, filter: $filter) { totalCount nodes { id name status tags } }
+  runs(first: 100, filter: $filter) { totalCount nodes { id status origin { kind } } }
 }`;
 
 export interface Others {
@@ -19,9 +19,9 @@ export interface Others {
     readonly totalCount: number;
     readonly nodes: readonly {
       readonly id: string;
-      readonly name: string;
       readonly status: Status;
-      readonly tags: readonly string[];
+      /** Null for a run of its own; replays and forks show nothing of how often it fails. */
+      readonly origin: { readonly kind: string } | null;
     }[];
   };
 }

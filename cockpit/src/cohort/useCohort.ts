@@ -50,10 +50,10 @@ export function useCohort(base: string, filter: RunFilter | null, round: number)
   return state;
 }
 
-/** Finished runs other than the base, the newest first. */
+/** Finished runs other than the base that are no replays of one, the newest first. */
 function members({ runs }: Others, base: string): string[] {
   return runs.nodes
-    .filter(({ id, status }) => id !== base && status !== "RUNNING")
+    .filter(({ id, status, origin }) => id !== base && status !== "RUNNING" && origin === null)
     .map(({ id }) => id)
     .slice(0, MOST_RUNS);
 }

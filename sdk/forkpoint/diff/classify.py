@@ -50,6 +50,8 @@ class Classifier:
         self, a: RunColumns, b: RunColumns, load: Load, *, examine: int = MOST_EXAMINED
     ) -> None:
         self.a, self.b, self.load, self.most = a.steps, b.steps, load, examine
+        self.base = a.run_id
+        """What only a replay of A promises: one of another run serves that run's answers."""
         self.unsealed = not b.sealed
         self.explainer = Explainer()
         self.control = Control()
@@ -159,7 +161,7 @@ class Classifier:
     def _equal_inputs(self, at: int, left: StepRow, right: StepRow, *, examine: bool) -> None:
         if right.edited:
             self.rows.set(at, INTERVENTION, OUTPUT, parts=(OUT,))
-        elif right.mode in ("exact", "cached"):
+        elif right.mode in ("exact", "cached") and right.source_run in (None, self.base):
             self.rows.set(at, INTEGRITY, parts=(OUT,))
         elif examine and self._only_ids_differ(left, right):
             self.rows.set(at, ORIGIN, IDS, parts=(OUT,))

@@ -54,6 +54,14 @@ def test_another_answer_to_the_same_question(kind: str, mode: str | None, expect
     assert classes(values, a, b) == [expected]
 
 
+def test_a_replay_of_another_run_serves_that_one_and_breaks_no_promise():
+    values = Values()
+    a = [call(values, "r#0", given=1, answer="x")]
+    b = [call(values, "r#0", given=1, answer="y", mode="exact", source_run="another")]
+
+    assert classes(values, a, b) == [("origin", "external")]
+
+
 def test_an_answer_that_differs_only_in_drawn_ids_is_no_root():
     values = Values()
 
