@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ STATE = """
 query ($a: ID!, $b: ID!) { diff(a: $a, b: $b) {
   report attribution { id state reason message awaits report }
 } }"""
+FOLLOW = "subscription ($id: ID!) { attributionProgress(id: $id) { n state } }"
 CANCEL = """
 mutation ($id: ID!) { cancelVerification(input: {attribution: $id}) { attribution { state } } }"""
 
@@ -29,10 +31,18 @@ def verify(shop: Shop, pair: tuple[str, str], **more: object) -> dict[str, Any]:
 
 
 def until_over(shop: Shop, pair: tuple[str, str]) -> dict[str, Any]:
-    while True:
-        found: Any = shop.service.ask(STATE, a=pair[0], b=pair[1])["diff"]
-        if found["attribution"]["state"] != "running":
-            return found
+    """Follow the verification to its end; each of its states came in order."""
+    begun: Any = shop.service.ask(STATE, a=pair[0], b=pair[1])["diff"]
+    told = asyncio.run(followed(shop, begun["attribution"]["id"]))
+    assert told == sorted(set(told))
+    found: Any = shop.service.ask(STATE, a=pair[0], b=pair[1])["diff"]
+    assert found["attribution"]["state"] != "running"
+    return found
+
+
+async def followed(shop: Shop, attribution: str) -> list[int]:
+    stream = shop.service.subscribe(FOLLOW, id=attribution)
+    return [answer["attributionProgress"]["n"] async for answer in stream]  # type: ignore[index]
 
 
 @pytest.fixture(scope="module")
