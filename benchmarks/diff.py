@@ -14,7 +14,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -23,18 +23,19 @@ from forkpoint.diff.align import align
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.report import compare_runs, to_report
 
-ROWS: Mapping[str, tuple[float, float, bool]] = {
-    "signatures_5_percent": (0.05, 0.0, False),
-    "cascade": (1.0, 0.0, False),
-    "half_of_deltas": (1.0, 0.5, False),
-    "names_only": (1.0, 1.0, False),
-    "names_and_sketches": (1.0, 1.0, True),
+NAMES = 7
+ROWS: Mapping[str, tuple[float, float, bool, int]] = {
+    "signatures_5_percent": (0.05, 0.0, False, NAMES),
+    "cascade": (1.0, 0.0, False, NAMES),
+    "half_of_deltas": (1.0, 0.5, False, NAMES),
+    "names_only": (1.0, 1.0, False, NAMES),
+    "two_names": (1.0, 1.0, False, 2),
+    "names_and_sketches": (1.0, 1.0, True, 2),
 }
-"""(share of signatures changed, share of deltas changed, whether texts are 10 % similar)."""
+"""Share of signatures changed, of deltas, whether texts are 10 % similar, number of step names."""
 SMALL, LARGE = 10_000, 100_000
 BASELINE_STEPS = 1_000
 DEEP_STEPS = 200
-NAMES = 7
 
 
 def run() -> dict[str, float]:
@@ -83,17 +84,17 @@ def print_peak() -> None:
 
 
 def _runs(name: str, count: int) -> tuple[RunColumns, RunColumns]:
-    changed, deltas, similar = ROWS[name]
+    changed, deltas, similar, names = ROWS[name]
     chance = random.Random(1)
     steps = [
         StepRow(
             seq=at,
             key=f"r#{at}",
             kind="tool",
-            name=f"tool{at % NAMES}",
+            name=f"tool{at % names}",
             signature=f"s{at}",
             delta=f"d{at}",
-            sketch=(at * 4, at * 4 + 1, at * 4 + 2, at * 4 + 3) if similar else None,
+            sketch=_sketch(range(4 * at, 4 * at + 4)) if similar else None,
             parts={"args": f"p{at}"},
             output=f"o{at}",
         )
@@ -104,18 +105,22 @@ def _runs(name: str, count: int) -> tuple[RunColumns, RunColumns]:
         if chance.random() < 0.01:
             continue
         if chance.random() < 0.01:
-            inserted = f"tool{(at + 3) % NAMES}"
+            inserted = f"tool{(at + 3) % names}"
             other.append(replace(step, name=inserted, signature=f"n{at}", delta=f"n{at}"))
         if chance.random() < changed:
             step = replace(step, signature=f"x{at}", parts={"args": f"q{at}"})
         if chance.random() < deltas:
             step = replace(step, delta=f"y{at}")
         if step.sketch:
-            drawn = [n if chance.random() < 0.1 else -n - 1 - 4 * count for n in step.sketch]
-            step = replace(step, sketch=tuple(drawn))
+            drawn = [4 * at + n + (0 if chance.random() < 0.1 else 1 << 31) for n in range(4)]
+            step = replace(step, sketch=_sketch(drawn))
         other.append(step)
     renumbered = [replace(step, seq=at, key=f"r#{at}") for at, step in enumerate(other)]
     return _columns("a", steps), _columns("b", renumbered)
+
+
+def _sketch(hashes: Iterable[int]) -> bytes:
+    return b"".join(number.to_bytes(4, "big") for number in hashes)
 
 
 def _columns(run_id: str, steps: list[StepRow]) -> RunColumns:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.columns import ASKING, RunColumns, StepRow
@@ -31,8 +32,6 @@ try:
     from forkpoint.diff.vectors import open_lane
 except ImportError:  # numpy comes with the server; the sdk alone does without
     from forkpoint.diff.lanes import open_lane
-
-SKETCHES = 4
 
 
 def align(a: RunColumns, b: RunColumns) -> Alignment:
@@ -75,15 +74,12 @@ class _Aligner:
             lane.pair_unique(self.columns.delta, DELTA)
             _pair_ends(lane, lane.spread(self.columns.delta), DELTA)
         if lane.gaps() and self.columns.has_sketches:
-            for which in range(SKETCHES):
-                lane.pair_unique(self.columns.sketch(which), SIMILAR)
+            lane.pair_sketches(self.columns, SIMILAR)
         self.gapwork.pair(lane)
         slide(
             lane, signature, (self._asks(self.a, lane.places.a), self._asks(self.b, lane.places.b))
         )
-        for at, twin, how in lane.pairs():
-            self.twins[at] = twin
-            self.hows[at] = how
+        lane.export(self.twins, self.hows)
 
     @staticmethod
     def _asks(steps: Sequence[StepRow], places: Sequence[int]) -> Callable[[int], bool]:
@@ -104,17 +100,22 @@ class _Aligner:
     def _pair_moved(self) -> list[int]:
         """A9: what is left on both sides with equal signatures, else deltas, over all scopes."""
         found = self._moved_by_lineage()
-        for column in (self.columns.signature, self.columns.delta):
-            taken = set(self.twins)
+        lone_b = sorted(set(range(len(self.b))).difference(self.twins))
+        for column in (self.columns.signature, self.columns.delta) if lone_b else ():
             waiting: dict[int, deque[int]] = defaultdict(deque)
-            for at, value in enumerate(column.b):
-                if value >= 0 and at not in taken:
-                    waiting[value].append(at)
-            for at, value in enumerate(column.a) if waiting else ():
-                if self.twins[at] < 0 and value in waiting and waiting[value]:
-                    self.twins[at] = waiting[value].popleft()
+            for at in lone_b:
+                if column.b[at] >= 0:
+                    waiting[column.b[at]].append(at)
+            taken: set[int] = set()
+            for at in [at for at, twin in enumerate(self.twins) if twin < 0] if waiting else ():
+                value = column.a[at]
+                if waiting.get(value):
+                    twin = waiting[value].popleft()
+                    taken.add(twin)
+                    self.twins[at] = twin
                     self.hows[at] = MOVED
                     found.append(at)
+            lone_b = [at for at in lone_b if at not in taken]
         return found
 
     def _moved_by_lineage(self) -> list[int]:
@@ -145,7 +146,7 @@ def _equal_ends(lane: PlainLane, left: Sequence[int], right: Sequence[int]) -> I
 
 def _lineage(a: RunColumns, b: RunColumns) -> Mapping[int, int]:
     """Index in B -> index in A, where B says which step of A it was served from."""
-    if not any(step.source_run == a.run_id for step in b.steps):
+    if a.run_id not in set(map(attrgetter("source_run"), b.steps)):
         return {}
     place = {step.key: at for at, step in enumerate(a.steps)}
     return {

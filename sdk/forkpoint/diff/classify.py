@@ -7,6 +7,15 @@ from collections.abc import Callable, Collection, Sequence
 from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.control import Control, innermost
+from forkpoint.diff.echoes import (
+    NO_STEP,
+    OUT,
+    Echoes,
+    Sides,
+    differing_parts,
+    rows_to_class,
+    sides_of,
+)
 from forkpoint.diff.explain import ABSENT, Explainer, Sources, Verdict
 from forkpoint.diff.lanes import MOVED
 from forkpoint.diff.leaves import without_ids
@@ -38,7 +47,6 @@ Load = Callable[[str], object]
 """Root -> value; raises KeyError where the payload is not readable."""
 MOST_EXAMINED = 1000
 """Steps whose payloads are read to explain them; later ones are `partly`."""
-OUT = "out"
 LOST = object()
 """In the place of a value whose blocks are not there."""
 
@@ -62,31 +70,47 @@ class Classifier:
         """Whether some difference came from nowhere and may be over again."""
         self.sources: dict[int, Sources] = {}
         """Of examined rows: the rows their inputs came from, and the one that asked for them."""
+        self.agents: list[int] = []
         self.rows = Rows()
 
     def classify(self, alignment: Alignment) -> Rows:
         """Rows in B's order, steps only in A where they would have stood."""
         rows = self.rows = laid_out(alignment)
-        a, b = self.a, self.b
-        agents: list[int] = []
+        sides = sides_of(rows, self.a, self.b)
         self._know_moved()
-        for at, (left, right) in enumerate(zip(rows.a, rows.b, strict=True)):
-            if left < 0:
-                self._one_side(at, b[right], INSERTED)
-            elif right < 0:
-                self._one_side(at, a[left], REMOVED)
-            elif is_same(a[left], b[right]):
-                self._same(at, b[right])
-            elif b[right].kind == "agent":
-                agents.append(at)
-            elif self.examined > self.most and self._echo(at, a[left], b[right]):
-                pass
-            else:
-                self._pair(at, a[left], b[right])
-        self._agents(agents)
+        todo = rows_to_class(rows, sides)
+        before = -1
+        for number, at in enumerate(todo):
+            if self.examined > self.most:
+                self._rest(sides, todo[number:])
+                break
+            if self.carrying:
+                self._settle_all(sides[1][before + 1 : at])
+            before = at
+            self._row(at, sides[0][at], sides[1][at])
+        self._agents()
         if self.unsealed:
             self._to_come(alignment)
         return rows
+
+    def _row(self, at: int, left: StepRow, right: StepRow) -> None:
+        if left is NO_STEP:
+            self._one_side(at, right, INSERTED)
+        elif right is NO_STEP:
+            self._one_side(at, left, REMOVED)
+        elif is_same(left, right):
+            self._same(at, right)
+        elif right.kind == "agent":
+            self.agents.append(at)
+        else:
+            self._pair(at, left, right)
+
+    def _rest(self, sides: Sides, todo: Sequence[int]) -> None:
+        """Rows that are too late to be examined; what they tell who asked is told when needed."""
+        lefts, rights = sides
+        for echoes, at in Echoes(self.rows, sides).classed(todo):
+            self.control.all_passed(echoes, rights, self.rows.name)
+            self._row(at, lefts[at], rights[at])
 
     def _same(self, at: int, step: StepRow) -> None:
         moved = self.rows.how[at] == MOVED
@@ -95,18 +119,6 @@ class Classifier:
             self._settle(step, ())
         if moved and self._may_examine():
             self.explainer.answered(at, ABSENT, self._load(step.answer))
-
-    def _echo(self, at: int, left: StepRow, right: StepRow) -> bool:
-        """Class a pair with other inputs that is too late to be examined; whether it was one."""
-        if left.parts == right.parts or right.edited or right.unreadable or left.unreadable:
-            return False
-        if "running" in (left.status, right.status):
-            return False
-        changed = left.answer != right.answer or left.status != right.status
-        parts = (*differing_parts(left, right), OUT) if changed else differing_parts(left, right)
-        self.rows.set(at, PROPAGATED if changed else ABSORBED, parts=tuple(parts), flags=PARTLY)
-        self.control.passed(right.key, right.kind, at, changed=changed)
-        return True
 
     def _know_moved(self) -> None:
         """What A has earlier than B is gone from A's later inputs before its row is reached."""
@@ -225,6 +237,11 @@ class Classifier:
             partly = partly or found.verdict is Verdict.PARTLY
         return unexplained, partly
 
+    def _settle_all(self, steps: Sequence[StepRow]) -> None:
+        """Of equal steps in a row, one of each type that has the same parts."""
+        for step in {(step.kind, step.name, *step.parts): step for step in steps}.values():
+            self._settle(step, ())
+
     def _settle(self, step: StepRow, differing: Collection[str]) -> None:
         for part in step.parts:
             if part not in differing:
@@ -239,10 +256,10 @@ class Classifier:
         one, two = self._load(left.output), self._load(right.output)
         return ABSENT not in (one, two) and without_ids(one) == without_ids(two)
 
-    def _agents(self, agents: Sequence[int]) -> None:
+    def _agents(self) -> None:
         """Scopes answer last: another answer of one comes from the steps inside, if any changed."""
         inside = any(self.rows.changed())
-        for at in agents:
+        for at in self.agents:
             left, right = self.a[self.rows.a[at]], self.b[self.rows.b[at]]
             hidden = _unknown(left, right)
             if hidden is not None:
@@ -306,16 +323,6 @@ def _unknown(left: StepRow, right: StepRow, differing: Sequence[str] = ()) -> in
         ):
             return NOT_CLEAN
     return None
-
-
-def differing_parts(left: StepRow, right: StepRow) -> list[str]:
-    """Names of the input parts whose roots differ, sorted; an agent scope has none."""
-    if left.kind == "agent" or left.parts == right.parts:
-        return []
-    ours, theirs = left.parts, right.parts
-    if len(ours) == len(theirs) == 1 and ours.keys() == theirs.keys():
-        return list(ours)
-    return sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
 
 
 def needed_roots(a: RunColumns, b: RunColumns, alignment: Alignment) -> list[str]:

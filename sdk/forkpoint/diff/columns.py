@@ -26,7 +26,7 @@ class StepRow:
     output: str | None = None
     error: str | None = None
     """Root of the error value."""
-    sketch: tuple[int, ...] | None = None
+    sketch: bytes | None = None
     """Four min-hashes of the text that was new in the call (`sketch.py`); None: not known."""
     model: str | None = None
     site: str | None = None
@@ -69,9 +69,8 @@ class RunColumns:
 
 def scope_of(key: str) -> str:
     """The scope a call key counts in: its strand, or the step around it (`r#4.0` -> `r#4`)."""
-    strand, _, numbers = key.rpartition("#")
-    outer, nested, _ = numbers.rpartition(".")
-    return f"{strand}#{outer}" if nested else strand
+    end = key.rfind("#")
+    return key[: key.rfind(".") if key.find(".", end) >= 0 else max(end, 0)]
 
 
 def spawner_of(scope: str) -> str | None:

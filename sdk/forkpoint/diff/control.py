@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from forkpoint.diff.columns import ASKING
+from forkpoint.diff.columns import ASKING, StepRow
+from forkpoint.diff.rows import PROPAGATED
 
 
 @dataclass(slots=True)
@@ -37,6 +38,23 @@ class Control:
         if changed:
             scope.changed[1:] = [(_counter(key), row)]
 
+    def all_passed(self, rows: Sequence[int], steps: Sequence[StepRow], names: bytearray) -> None:
+        """Many paired rows, one after the other; `names` is the column of their classes.
+
+        Of rows in one scope only those count that come behind the last asking one.
+        """
+        if not rows:
+            return
+        keys = [steps[at].key for at in rows]
+        if len({innermost(key) if "." in key else key[: key.rfind("#")] for key in keys}) == 1:
+            kinds = [steps[at].kind for at in rows]
+            asked = max((_last(kinds, kind) for kind in ASKING), default=0)
+            changed = [at for at in rows[asked:] if names[at] == PROPAGATED]
+            rows = list(dict.fromkeys((rows[asked], *changed[:1], *changed[-1:])))
+        for at in rows:
+            step = steps[at]
+            self.passed(step.key, step.kind, at, changed=names[at] == PROPAGATED)
+
     def asker(self, key: str) -> int | None:
         """The changed row that led to this call, None if none did."""
         scope = self._scopes.get(innermost(key))
@@ -50,6 +68,11 @@ class Control:
             if before or scope.asked:
                 return before[-1] if before else None
         return None
+
+
+def _last(kinds: Sequence[str], kind: str) -> int:
+    """The last place of a kind, 0 if there is none."""
+    return len(kinds) - 1 - kinds[::-1].index(kind) if kind in kinds else 0
 
 
 def innermost(key: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TypeGuard, cast
 
 from forkpoint.content import ContentError, Get, digest_from_text
-from forkpoint.diff.classify import Load, differing_parts
+from forkpoint.diff.classify import Load
 from forkpoint.diff.columns import StepRow
+from forkpoint.diff.echoes import differing_parts
 from forkpoint.diff.messages import MessageRow, compare_messages, compare_trees
 from forkpoint.diff.pointers import changes
 from forkpoint.diff.retrieval import compare_documents

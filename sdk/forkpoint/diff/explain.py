@@ -188,13 +188,15 @@ def _of_unit(verdicts: Sequence[tuple[str, Verdict]]) -> Verdict:
 
 def differing_units(before: object, after: object) -> tuple[list[object], list[object]]:
     """Units that only A's value has, and those only B's has; a missing value has none."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
+    if isinstance(before, dict | Mapping) and isinstance(after, dict | Mapping):
         return _entries(cast("Mapping[str, object]", before), cast("Mapping[str, object]", after))
     left, right = _units(cast("object", before)), _units(after)
     start = 0
     shortest = min(len(left), len(right))
     while start < shortest and left[start] == right[start]:
         start += 1
+    if len(left) == len(right) == start + 1 and mark(left[start]) != mark(right[start]):
+        return left[start:], right[start:]
     marks_a, marks_b = [mark(unit) for unit in left[start:]], [mark(unit) for unit in right[start:]]
     extra_a, extra_b = Counter(marks_a) - Counter(marks_b), Counter(marks_b) - Counter(marks_a)
     return (

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from forkpoint.diff.interning import Interned, Numbers
 from forkpoint.diff.lanes import AMBIGUOUS, COARSE, DELTA, SAME, SIMILAR, TYPE, Gap, PlainLane
 from forkpoint.diff.sequences import Pair, best_alignment, common_beginning, common_subsequence
+from forkpoint.diff.sketch import HASHES, NO_SKETCH
 
 SMALL_GAP = 4096
 """Cells of a gap that is aligned by scores."""
 SCORED = 40_000
 """Cells aligned by scores in one comparison."""
-LARGE_GAP = 100_000_000
+LARGE_GAP = 200_000_000
 """Cells above which types are matched in windows."""
 WINDOW = 2048
-SKETCHES = 4
 _UNIT = 20
 """One point of a score: a gap costs one, each longer by 0.2, an agreeing sketch gives 0.25."""
 
@@ -73,16 +73,13 @@ class GapWork:
 
 
 class _Score:
-    """Scores of pairs of places in a lane, times 20."""
+    """Scores of pairs of places in a lane, times 20; few are looked at, so no column is spread."""
 
     def __init__(self, columns: Interned, lane: PlainLane) -> None:
-        self._signature = lane.spread(columns.signature)
-        self._delta = lane.spread(columns.delta)
-        self._type = lane.spread(columns.type)
-        self._site = lane.spread(columns.site)
-        self._kind = lane.spread(columns.kind)
-        sketches = range(SKETCHES) if columns.has_sketches else ()
-        self._sketches = [lane.spread(columns.sketch(which)) for which in sketches]
+        self._steps_a, self._steps_b = lane.places.a, lane.places.b
+        self._signature, self._delta = columns.signature, columns.delta
+        self._type, self._kind, self._same_site = columns.type, columns.kind, columns.same_site
+        self._sketches = columns.sketches if columns.has_sketches else None
 
     def of(self, left: int, right: int) -> int:
         """4 for an equal signature, 3 delta, 2 type and site, 1 type, -1 kind, else -3.
@@ -90,25 +87,36 @@ class _Score:
         Steps of one kind only are no pair, so they must not be worth more than two gaps: a true
         pair beside one lost and one new step would be given up for them.
         """
-        if self._signature[0][left] == self._signature[1][right] >= 0:
+        one, two = self._steps_a[left], self._steps_b[right]
+        if self._signature.a[one] == self._signature.b[two] >= 0:
             return 4 * _UNIT
-        if self._delta[0][left] == self._delta[1][right] >= 0:
+        if self._delta.a[one] == self._delta.b[two] >= 0:
             return 3 * _UNIT
-        if self._type[0][left] == self._type[1][right]:
-            points = 2 if self._site[0][left] == self._site[1][right] >= 0 else 1
-            return points * _UNIT + self._agreeing(left, right) * _UNIT // SKETCHES
-        return -_UNIT if self._kind[0][left] == self._kind[1][right] else -3 * _UNIT
+        if self._type.a[one] == self._type.b[two]:
+            points = 2 if self._same_site(one, two) else 1
+            return points * _UNIT + self._agreeing(one, two) * _UNIT // HASHES
+        return -_UNIT if self._kind.a[one] == self._kind.b[two] else -3 * _UNIT
 
     def how(self, left: int, right: int) -> int:
         """What a pair is known by."""
-        if self._signature[0][left] == self._signature[1][right] >= 0:
+        one, two = self._steps_a[left], self._steps_b[right]
+        if self._signature.a[one] == self._signature.b[two] >= 0:
             return SAME
-        if self._delta[0][left] == self._delta[1][right] >= 0:
+        if self._delta.a[one] == self._delta.b[two] >= 0:
             return DELTA
-        return SIMILAR if self._agreeing(left, right) else TYPE
+        return SIMILAR if self._agreeing(one, two) else TYPE
 
-    def _agreeing(self, left: int, right: int) -> int:
-        return sum(a[left] == b[right] >= 0 for a, b in self._sketches)
+    def _agreeing(self, one: int, two: int) -> int:
+        """Hashes that two steps have in common."""
+        if self._sketches is None:
+            return 0
+        a, b = (
+            sketches[at * len(NO_SKETCH) : (at + 1) * len(NO_SKETCH)]
+            for sketches, at in zip(self._sketches, (one, two), strict=True)
+        )
+        if NO_SKETCH in (a, b):
+            return 0
+        return sum(a[at : at + 4] == b[at : at + 4] for at in range(0, 4 * HASHES, 4))
 
 
 def _few(left: Sequence[int], right: Sequence[int]) -> bool:

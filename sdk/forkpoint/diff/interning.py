@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from operator import attrgetter
 from typing import cast
 
-from forkpoint.diff.columns import StepRow
+from forkpoint.diff.columns import StepRow, scope_of
+from forkpoint.diff.sketch import NO_SKETCH, hash_of
 
 Numbers = list[int]
+_KEY = attrgetter("key")
+_SKETCH = attrgetter("sketch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +50,26 @@ class Interned:
     @property
     def type(self) -> Column:
         """Kind and name."""
-        return self._once("type", lambda: self._column("kind", "name"))
+
+        def make() -> Column:
+            kinds, names = self.kind, self._once("name", lambda: self._column("name"))
+            a, b = (
+                [kind * names.size + name for kind, name in zip(*both, strict=True)]
+                for both in ((kinds.a, names.a), (kinds.b, names.b))
+            )
+            return Column(a, b, kinds.size * names.size)
+
+        return self._once("type", make)
 
     @property
     def delta(self) -> Column:
         """Digests of what was new in each call."""
         return self._once("delta", lambda: self._column("delta"))
 
-    @property
-    def site(self) -> Column:
-        """Where in the code the calls were made."""
-        return self._once("site", lambda: self._column("site"))
+    def same_site(self, one: int, two: int) -> bool:
+        """Whether two calls were made at one known place of the code."""
+        site = self._steps[0][one].site
+        return site is not None and site == self._steps[1][two].site
 
     @property
     def kind(self) -> Column:
@@ -66,14 +79,20 @@ class Interned:
     @property
     def has_sketches(self) -> bool:
         """Whether both sides have any."""
-        return all(any(step.sketch for step in side) for side in self._steps)
+        return all(any(map(_SKETCH, side)) for side in self._steps)
+
+    @cached_property
+    def sketches(self) -> tuple[bytes, bytes]:
+        """The sketches of both sides behind each other; steps without one have `NO_SKETCH`."""
+        a, b = (b"".join([step.sketch or NO_SKETCH for step in side]) for side in self._steps)
+        return a, b
 
     def sketch(self, which: int) -> Column:
         """(type, one min-hash of the text): the key of pass A4."""
 
         def make() -> Column:
             types = self.type
-            hashes = self._of(lambda step: step.sketch[which] if step.sketch else None)
+            hashes = self._of(lambda step: hash_of(step.sketch, which) if step.sketch else None)
             a, b = (
                 [
                     -1 if value < 0 else value * types.size + kind
@@ -101,15 +120,18 @@ class Interned:
 
 def by_scope(steps: Sequence[StepRow]) -> dict[str, list[int]]:
     """Step indexes by scope (`columns.scope_of`), in order of first appearance."""
+    keys = list(map(_KEY, steps))
+    joined = "\n" + "\n".join(keys)
+    if keys and "." not in joined:  # most runs are one thread of control
+        name = scope_of(keys[0])
+        if joined.count(f"\n{name}#") == joined.count("#") == joined.count("\n") == len(keys):
+            return {name: list(range(len(keys)))}
+    names = [scope_of(key) if "." in key else key[: key.rfind("#")] for key in keys]
     scopes: dict[str, list[int]] = {}
-    for at, step in enumerate(steps):
-        key = step.key
-        end = key.rfind("#")
-        if key.find(".", end) >= 0:
-            end = key.rfind(".")
-        members = scopes.get(key[:end])
+    for at, name in enumerate(names):
+        members = scopes.get(name)
         if members is None:
-            scopes[key[:end]] = [at]
+            scopes[name] = [at]
         else:
             members.append(at)
     return scopes

@@ -82,7 +82,7 @@ class Known:
 
     def containing(self, leaf: str) -> Source | None:
         """The step whose text is a piece of this leaf, or has this leaf as a piece."""
-        if len(leaf) < SHORT:
+        if len(leaf) < SHORT or not self._texts:
             return None
         for text, row in self._texts:
             if text in leaf:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from forkpoint.diff.interning import Column, Numbers
+from forkpoint.diff.interning import Column, Interned, Numbers
 from forkpoint.diff.sequences import Pair, unique_matches
+from forkpoint.diff.sketch import HASHES
 
 HOWS = ("same", "delta", "similar", "type", "coarse", "moved", "lineage", "ambiguous")
 """The passes, by the number that columns carry."""
@@ -76,6 +77,11 @@ class PlainLane:
                 found.append((left, a_end, right, b_end))
         return found
 
+    def pair_sketches(self, columns: Interned, how: int) -> None:
+        """A4: pairs of (type, hash) for each of the four hashes of the sketches."""
+        for which in range(HASHES):
+            self.pair_unique(columns.sketch(which), how)
+
     def pair_unique(self, column: Column, how: int) -> None:
         """Pair values that occur once on each side of a gap, as far as they keep their order."""
         left, right = self.spread(column)
@@ -91,12 +97,25 @@ class PlainLane:
             list(map(column.b.__getitem__, places.b)),
         )
 
-    def pairs(self) -> Iterable[tuple[int, int, int]]:
-        """(step of A, step of B, how) of all pairs, in order."""
+    def forth(self) -> list[int]:
+        """The twin of each place of A, -1 for none."""
+        return list(self.twins)
+
+    def back(self) -> list[int]:
+        """The twin of each place of B, -1 for none."""
+        back = [-1] * len(self.places.b)
+        for at, twin in enumerate(self.twins):
+            if twin >= 0:
+                back[twin] = at
+        return back
+
+    def export(self, twins: list[int], hows: bytearray) -> None:
+        """Write all pairs as steps: the twin of each step of A, and how it was found."""
         places = self.places
         for at, twin in enumerate(self.twins):
             if twin >= 0:
-                yield places.a[at], places.b[twin], self.hows[at]
+                twins[places.a[at]] = places.b[twin]
+                hows[places.a[at]] = self.hows[at]
 
 
 def open_lane(places: Places) -> PlainLane:

@@ -16,7 +16,9 @@ LONGEST_LITERAL = 65_536
 
 def leaves(value: object, pointer: str = "") -> Iterator[tuple[str, object]]:
     """(JSON pointer, scalar) of every leaf, in order (RFC 6901)."""
-    if isinstance(value, Mapping):
+    if isinstance(value, str):  # most leaves, and cheaper to tell than a Mapping
+        yield pointer, value
+    elif isinstance(value, dict | Mapping):
         for key, item in cast("Mapping[str, object]", value).items():
             name = str(key).replace("~", "~0").replace("/", "~1")
             yield from leaves(item, f"{pointer}/{name}")
@@ -33,6 +35,9 @@ def scalars(value: object) -> set[str]:
     A leaf that is the text of a list or object, as JSON or as Python prints it, counts as the
     leaves of that value: agents paste tool outputs into prompts in either form.
     """
+    if isinstance(value, str):
+        opened = parsed(value)
+        return {value} if opened is None else scalars(opened)
     found: set[str] = set()
     for _, leaf in leaves(value):
         opened = parsed(leaf)

@@ -11,7 +11,7 @@ from forkpoint.diff.causes import Cause, attribute
 from forkpoint.diff.classify import MOST_EXAMINED, Classifier, Load
 from forkpoint.diff.columns import RunColumns
 from forkpoint.diff.outcome import Outcome, outcome_of, outcome_sources
-from forkpoint.diff.rows import PARTLY, SAME, UNKNOWN, Row, Rows
+from forkpoint.diff.rows import CLASSES, PARTLY, QUIET, SAME, SUBS, UNKNOWN, Rows
 from forkpoint.errors import DiffError
 
 MOST_DRAWN = 24
@@ -141,7 +141,10 @@ def to_report(comparison: Comparison) -> dict[str, object]:
         return dict(comparison.kept)
     a, b, rows = comparison.a, comparison.b, comparison.rows
     outcome, causes = comparison.outcome, comparison.causes
-    possible = [at for at, flag in enumerate(rows.flags) if flag & PARTLY and not rows.is_root(at)]
+    roots = {cause.row for cause in causes}
+    partly = {PARTLY, PARTLY | QUIET}
+    possible = [at for at, flag in enumerate(rows.flags) if flag in partly and at not in roots]
+    totals = _totals(a, b)
     first = comparison.first_divergence
     return {
         "format": FORMAT,
@@ -153,14 +156,14 @@ def to_report(comparison: Comparison) -> dict[str, object]:
         "counts": dict(rows.counts()),
         "coarse": comparison.alignment.coarse,
         "ambiguous": comparison.alignment.ambiguous,
-        "firstDivergence": None if first is None else _described(comparison, rows[first]),
+        "firstDivergence": None if first is None else _described(comparison, first),
         "attribution": _attribution(comparison),
         "roots": [_root(comparison, cause) for cause in causes[:MOST_LISTED]],
         "rootCount": len(causes),
-        "possible": [_described(comparison, rows[at]) for at in possible[:MOST_LISTED]],
+        "possible": [_described(comparison, at) for at in possible[:MOST_LISTED]],
         "possibleCount": len(possible),
-        "totals": _totals(a, b),
-        "missing": _missing(comparison),
+        "totals": totals,
+        "missing": _missing(comparison, prices=totals["costMicros"]),
         "pairs": {"count": len(rows)},
     }
 
@@ -172,34 +175,36 @@ def _attribution(comparison: Comparison) -> str:
 
 
 def _root(comparison: Comparison, cause: Cause) -> dict[str, object]:
-    rows = comparison.rows
     return {
-        **_described(comparison, rows[cause.row]),
+        **_described(comparison, cause.row),
         "row": cause.row,
         "word": cause.word,
         "tier": cause.tier,
         "couldBeSampling": cause.could_be_sampling,
-        "path": [_key(comparison, rows[at]) for at in cause.path[:MOST_LISTED]],
-        "pathSteps": [_on_path(comparison, rows[at]) for at in cause.path[:MOST_DRAWN]],
+        "path": [_key(comparison, at) for at in cause.path[:MOST_LISTED]],
+        "pathSteps": [_on_path(comparison, at) for at in cause.path[:MOST_DRAWN]],
     }
 
 
-def _on_path(comparison: Comparison, row: Row) -> dict[str, object]:
-    right = row.b is not None
-    step = comparison.b.steps[row.b] if row.b is not None else comparison.a.steps[row.a or 0]
-    return {"side": "b" if right else "a", "seq": step.seq, "kind": step.kind, "name": step.name}
+def _on_path(comparison: Comparison, at: int) -> dict[str, object]:
+    left, right = comparison.rows.a[at], comparison.rows.b[at]
+    step = comparison.b.steps[right] if right >= 0 else comparison.a.steps[left]
+    side = "b" if right >= 0 else "a"
+    return {"side": side, "seq": step.seq, "kind": step.kind, "name": step.name}
 
 
-def _key(comparison: Comparison, row: Row) -> str:
-    if row.b is not None:
-        return comparison.b.steps[row.b].key
-    return comparison.a.steps[row.a or 0].key
+def _key(comparison: Comparison, at: int) -> str:
+    left, right = comparison.rows.a[at], comparison.rows.b[at]
+    return comparison.b.steps[right].key if right >= 0 else comparison.a.steps[left].key
 
 
-def _described(comparison: Comparison, row: Row) -> dict[str, object]:
-    left = None if row.a is None else comparison.a.steps[row.a]
-    right = None if row.b is None else comparison.b.steps[row.b]
+def _described(comparison: Comparison, at: int) -> dict[str, object]:
+    """One row, read from the columns: there may be thousands of them."""
+    rows = comparison.rows
+    left = comparison.a.steps[rows.a[at]] if rows.a[at] >= 0 else None
+    right = comparison.b.steps[rows.b[at]] if rows.b[at] >= 0 else None
     step = right or left
+    flags = rows.flags[at]
     return {
         "a": left and left.key,
         "b": right and right.key,
@@ -207,11 +212,11 @@ def _described(comparison: Comparison, row: Row) -> dict[str, object]:
         "seqB": right and right.seq,
         "kind": step and step.kind,
         "name": step and step.name,
-        "class": row.name,
-        "sub": row.sub,
-        "parts": list(row.parts),
-        "partly": row.partly,
-        "absorbed": row.absorbed,
+        "class": CLASSES[rows.name[at]],
+        "sub": SUBS[rows.sub[at]],
+        "parts": list(rows.part_table[rows.part[at]]),
+        "partly": bool(flags & PARTLY),
+        "absorbed": bool(flags & QUIET),
     }
 
 
@@ -235,7 +240,7 @@ def _cost(run: RunColumns) -> int | None:
     return None if None in prices else sum(price or 0 for price in prices)
 
 
-def _missing(comparison: Comparison) -> list[dict[str, object]]:
+def _missing(comparison: Comparison, *, prices: Sequence[int | None]) -> list[dict[str, object]]:
     a, b = comparison.a, comparison.b
     found: list[dict[str, object]] = [
         {"section": "payload", "step": step.key, "run": run.run_id, "reason": "not_clean"}
@@ -244,7 +249,7 @@ def _missing(comparison: Comparison) -> list[dict[str, object]]:
         if step.unreadable
     ]
     found = found[:MOST_LISTED]
-    if _cost(a) is None or _cost(b) is None:
+    if None in prices:
         found.append({"section": "cost", "reason": "price_unknown", "retry": False})
     for run in (a, b):
         if not run.sealed:
@@ -266,7 +271,7 @@ def _lost(comparison: Comparison) -> list[dict[str, object]]:
     return [
         {
             "section": f"part:{part}",
-            "step": _key(comparison, comparison.rows[at]),
+            "step": _key(comparison, at),
             "reason": "blob_missing",
             "retry": True,
         }

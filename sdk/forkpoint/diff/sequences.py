@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
+from itertools import accumulate
 
 Pair = tuple[int, int]
 
@@ -67,7 +68,7 @@ def common_subsequence(left: Sequence[Hashable], right: Sequence[Hashable]) -> l
     H. Hyyrö, "Bit-parallel LCS-length computation revisited", AWOCA 2004; memory
     len(left) * len(right) / 8 bytes for the way back.
     """
-    return _way_back(_states(left, right), len(left), len(right))
+    return _way_back(_states(left, right), left, right, len(left), len(right))
 
 
 def common_beginning(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
@@ -76,20 +77,22 @@ def common_beginning(left: Sequence[Hashable], right: Sequence[Hashable]) -> lis
     The end is chosen so that the fewest values in front of it stay alone: for windows into longer
     sequences, whose true ends are elsewhere.
     """
-    states = _states(left, right)
-    lone, column, row = len(left) + len(right) + 1, 0, 0
-    width = len(left)
-    for at, state in enumerate(states, start=1):
-        found = width + at - 2 * (width - state.bit_count())
-        if found < lone:
-            lone, column, row = found, width, at
-    common, last = 0, states[-1] if states else 0
-    for at in range(1, width + 1):
-        common += not last >> (at - 1) & 1
-        found = at + len(right) - 2 * common
-        if found < lone:
-            lone, column, row = found, at, len(right)
-    return _way_back(states, column, row)
+    states, width = _states(left, right), len(left)
+    # with all of the left side: steps alone after each value of the right one
+    rows = [at - width + 2 * grown for at, grown in enumerate(map(int.bit_count, states), start=1)]
+    # with all of the right side: after each value of the left one, by the bits of the last state
+    bits = f"{states[-1] if states else 0:0{width}b}"[::-1]
+    columns = list(accumulate(map(_ALONE.__getitem__, bits[:width]), initial=len(right)))[1:]
+    best_row, best_column = min(rows, default=width), min(columns, default=len(right))
+    if best_row <= best_column and rows:
+        column, row = width, rows.index(best_row) + 1
+    else:
+        column, row = columns.index(best_column) + 1 if columns else 0, len(right)
+    return _way_back(states, left, right, column, row)
+
+
+_ALONE = {"0": -1, "1": 1}
+"""A bit of a state: 0 where the common subsequence grows, one step less that is alone."""
 
 
 def _states(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[int]:
@@ -101,21 +104,28 @@ def _states(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[int]:
     state, states = full, list[int]()
     for value in right:
         hits = state & masks.get(value, 0)
-        state = ((state + hits) | (state - hits)) & full
+        state = ((state + hits) | (state ^ hits)) & full
         states.append(state)
     return states
 
 
-def _way_back(states: list[int], column: int, row: int) -> list[Pair]:
+def _way_back(
+    states: list[int],
+    left: Sequence[Hashable],
+    right: Sequence[Hashable],
+    column: int,
+    row: int,
+) -> list[Pair]:
+    """Two equal last values can always be paired; where they differ the states say which goes."""
     pairs: list[Pair] = []
     while row and column:
-        if states[row - 1] >> (column - 1) & 1:
-            column -= 1
-            continue
-        row -= 1
-        if row == 0 or states[row - 1] >> (column - 1) & 1:
-            column -= 1
+        if left[column - 1] == right[row - 1]:
+            column, row = column - 1, row - 1
             pairs.append((column, row))
+        elif states[row - 1] >> (column - 1) & 1:
+            column -= 1
+        else:
+            row -= 1
     return pairs[::-1]
 
 

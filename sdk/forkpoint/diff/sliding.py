@@ -25,7 +25,7 @@ def slide(
     `asks` says for each side whether the step at a place is a model's or a planner's.
     """
     for side in (0, 1):
-        twins = _back(lane) if side else list(lane.twins)
+        twins = lane.back() if side else lane.forth()
         limits = {start[side] for start in lane.places.starts}
         for begin, end in _stretches(twins, limits):
             by = _distance(twins, signature[side], asks[side], (begin, end), limits)
@@ -37,14 +37,6 @@ def slide(
                     break
                 lane.take(twin if side else source)
                 lane.add(((twin, target) if side else (target, twin),), SAME)
-
-
-def _back(lane: PlainLane) -> list[int]:
-    back = [-1] * len(lane.places.b)
-    for at, twin in enumerate(lane.twins):
-        if twin >= 0:
-            back[twin] = at
-    return back
 
 
 def _stretches(twins: Sequence[int], limits: set[int]) -> list[tuple[int, int]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forkpoint.diff.interning import Column
+from forkpoint.diff.interning import Column, Interned, Numbers
 from forkpoint.diff.lanes import Gap, Places, PlainLane
 from forkpoint.diff.sequences import Pair, longest_increasing
+from forkpoint.diff.sketch import HASHES, NO_SKETCH
 
 LEAST = 512
 """Steps of a lane below which arrays cost more than they save."""
@@ -23,7 +25,16 @@ def open_lane(places: Places) -> PlainLane:
 
 
 class VectorLane(PlainLane):
-    """Twins stay a list, for single pairs; passes turn it into an array once."""
+    """Pairs are kept in arrays; single ones are written into them as into lists."""
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self._twins = _ints(self.twins)
+        self.twins = cast("list[int]", self._twins)  # an array is written and read like one
+        self._hows = np.frombuffer(self.hows, dtype=np.uint8)
+        self._a, self._b = _ints(places.a), _ints(places.b)
+        starts = _ints(places.starts[1:]).reshape(-1, 2)
+        self._starts_a, self._starts_b = starts[:, 0], starts[:, 1]
 
     def gaps(self) -> list[Gap]:
         """As `PlainLane.gaps`."""
@@ -32,32 +43,88 @@ class VectorLane(PlainLane):
 
     def pair_unique(self, column: Column, how: int) -> None:
         """As `PlainLane.pair_unique`: equal (gap, value) keys that are single on both sides."""
-        a0, a1, b0, b1 = self._open()
-        if not len(a0):
+        gaps = self._open()
+        if not len(gaps[0]):
             return
-        left = _keys(a0, a1, column.a, self.places.a, column.size)
-        right = _keys(b0, b1, column.b, self.places.b, column.size)
-        common, at_a, at_b = np.intersect1d(
-            left.keys, right.keys, assume_unique=True, return_indices=True
-        )
-        if not len(common):
-            return
-        places_a, places_b = left.places[at_a], right.places[at_b]
-        order = np.argsort(places_a)
-        self.add(_increasing(places_a[order], places_b[order]), how)
+        left, right = _Side(gaps[0], gaps[1]), _Side(gaps[2], gaps[3])
+        values_a = _ints(column.a)[self._a[left.places]]
+        values_b = _ints(column.b)[self._b[right.places]]
+        left, values_a = left.only(values_a >= 0, values_a)
+        right, values_b = right.only(values_b >= 0, values_b)
+        size = column.size + 1
+        self._pair(left, right, left.gaps * size + values_a, right.gaps * size + values_b, how)
+
+    def pair_sketches(self, columns: Interned, how: int) -> None:
+        """As `PlainLane.pair_sketches`; hashes are read where they lie, not numbered first."""
+        sketches_a, sketches_b = (_hashes(sketches) for sketches in columns.sketches)
+        types_a, types_b = _ints(columns.type.a), _ints(columns.type.b)
+        for which in range(HASHES):
+            gaps = self._open()
+            if not len(gaps[0]) or len(gaps[0]) * columns.type.size >= 1 << 31:
+                super().pair_sketches(columns, how)
+                return
+            sides: list[tuple[_Side, Ints]] = []
+            for place, step_of, sketches, types in (
+                (_Side(gaps[0], gaps[1]), self._a, sketches_a, types_a),
+                (_Side(gaps[2], gaps[3]), self._b, sketches_b, types_b),
+            ):
+                steps = step_of[place.places]
+                found = sketches[steps]
+                kept, values = place.only((found != _NOTHING).any(axis=1), found[:, which])
+                types_of = types[step_of[kept.places]]
+                sides.append((kept, ((kept.gaps * columns.type.size + types_of) << 32) | values))
+            (left, keys_a), (right, keys_b) = sides
+            self._pair(left, right, keys_a, keys_b, how)
+
+    def forth(self) -> list[int]:
+        """As `PlainLane.forth`."""
+        return self._twins.tolist()
+
+    def back(self) -> list[int]:
+        """As `PlainLane.back`."""
+        back = np.full(len(self.places.b), -1, dtype=np.int64)
+        paired = np.flatnonzero(self._twins >= 0)
+        back[self._twins[paired]] = paired
+        return back.tolist()
+
+    def export(self, twins: list[int], hows: bytearray) -> None:
+        """As `PlainLane.export`."""
+        paired = np.flatnonzero(self._twins >= 0)
+        steps = self._a[paired].tolist()
+        others = self._b[self._twins[paired]].tolist()
+        for at, twin in zip(steps, others, strict=True):
+            twins[at] = twin
+        np.frombuffer(hows, dtype=np.uint8)[self._a[paired]] = self._hows[paired]
+
+    def _pair(self, left: _Side, right: _Side, keys_a: Ints, keys_b: Ints, how: int) -> None:
+        """Pair keys of which each side has one, as far as they keep their order."""
+        keys = np.concatenate([keys_a, keys_b])
+        order = np.argsort(keys, kind="stable")  # A's before B's among equal ones
+        keys = keys[order]
+        equal = np.zeros(len(keys) + 1, dtype=bool)
+        equal[1:-1] = keys[1:] == keys[:-1]
+        # a group of two: equal to the one before, but neither that nor this to its other neighbour
+        second = np.flatnonzero(equal[1:-1] & ~equal[:-2] & ~equal[2:])
+        ones, twos = order[second], order[second + 1]
+        both = (ones < len(keys_a)) & (twos >= len(keys_a))
+        places_a, places_b = left.places[ones[both]], right.places[twos[both] - len(keys_a)]
+        by_place = np.argsort(places_a)
+        places_a, places_b = places_a[by_place], places_b[by_place]
+        if not bool(np.all(places_b[1:] > places_b[:-1])):
+            chain = longest_increasing(places_b.tolist())
+            places_a, places_b = places_a[chain], places_b[chain]
+        self._twins[places_a] = places_b
+        self._hows[places_a] = how
 
     def _open(self) -> tuple[Ints, Ints, Ints, Ints]:
         """Bounds of the open gaps: between neighbouring pairs or starts of scope pairs."""
-        places = self.places
-        twins = np.asarray(self.twins, dtype=np.int64)
+        twins = self._twins
         paired = np.flatnonzero(twins >= 0)
-        starts = np.asarray(places.starts[1:], dtype=np.int64).reshape(-1, 2)
-        last = np.asarray([[len(places.a), len(places.b)]], dtype=np.int64)
-        ends_a = np.concatenate([paired, starts[:, 0], last[:, 0]])
-        ends_b = np.concatenate([twins[paired], starts[:, 1], last[:, 1]])
+        ends_a = np.concatenate([paired, self._starts_a, [len(self._a)]])
+        ends_b = np.concatenate([twins[paired], self._starts_b, [len(self._b)]])
         step = np.zeros(len(ends_a), dtype=np.int64)
         step[: len(paired)] = 1
-        if len(starts):
+        if len(self._starts_a):
             order = np.lexsort((step, ends_b, ends_a))
             ends_a, ends_b, step = ends_a[order], ends_b[order], step[order]
         from_a = np.concatenate([[0], (ends_a + step)[:-1]])
@@ -66,35 +133,31 @@ class VectorLane(PlainLane):
         return from_a[both], ends_a[both], from_b[both], ends_b[both]
 
 
-class _Keyed:
-    """Places whose (gap, value) is single on their side, by key."""
+class _Side:
+    """The places of one side that lie in open gaps, and the number of the gap of each."""
 
-    __slots__ = ("keys", "places")
+    __slots__ = ("gaps", "places")
 
-    def __init__(self, keys: Ints, places: Ints) -> None:
-        self.keys = keys
-        self.places = places
+    def __init__(self, begin: Ints, end: Ints) -> None:
+        sizes = end - begin
+        self.gaps: Ints = np.repeat(np.arange(len(begin)), sizes)
+        counted: Ints = np.arange(int(sizes.sum()), dtype=np.int64)
+        self.places: Ints = counted + np.repeat(begin - (np.cumsum(sizes) - sizes), sizes)
 
-
-def _keys(begin: Ints, end: Ints, column: list[int], steps: list[int], size: int) -> _Keyed:
-    sizes = end - begin
-    gaps = np.repeat(np.arange(len(begin)), sizes)
-    counted: Ints = np.arange(int(sizes.sum()), dtype=np.int64)
-    places: Ints = counted + np.repeat(begin - (np.cumsum(sizes) - sizes), sizes)
-    values = np.asarray(column, dtype=np.int64)[np.asarray(steps, dtype=np.int64)[places]]
-    known = values >= 0
-    keys, places = gaps[known] * (size + 1) + values[known], places[known]
-    order = np.argsort(keys, kind="stable")
-    keys, places = keys[order], places[order]
-    single = np.ones(len(keys), dtype=bool)
-    equal = keys[1:] == keys[:-1]
-    single[1:] &= ~equal
-    single[:-1] &= ~equal
-    return _Keyed(keys[single], places[single])
+    def only(self, kept: NDArray[np.bool_], values: Ints) -> tuple[_Side, Ints]:
+        """The places that are kept, and their values."""
+        if not bool(kept.all()):
+            self.gaps, self.places, values = self.gaps[kept], self.places[kept], values[kept]
+        return self, values
 
 
-def _increasing(left: Ints, right: Ints) -> Iterable[Pair]:
-    if bool(np.all(right[1:] > right[:-1])):
-        return zip(left.tolist(), right.tolist(), strict=True)
-    ones, twos = left.tolist(), right.tolist()
-    return [(ones[at], twos[at]) for at in longest_increasing(twos)]
+def _ints(values: Numbers | Iterable[Pair]) -> Ints:
+    return np.array(values, dtype=np.int64)
+
+
+def _hashes(sketches: bytes) -> Ints:
+    """One row of four hashes for each step."""
+    return np.frombuffer(sketches, dtype=">u4").astype(np.int64).reshape(-1, HASHES)
+
+
+_NOTHING = _hashes(NO_SKETCH)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from forkpoint.diff.columns import RunColumns, StepRow
@@ -72,11 +72,15 @@ def generated(count: int, names: int, *, sketches: bool = False) -> list[StepRow
             delta=f"d{at}",
             parts={"args": f"p{at}"},
             output=f"o{at}",
-            sketch=(at * 4, at * 4 + 1, at * 4 + 2, at * 4 + 3) if sketches else None,
+            sketch=sketch(range(4 * at, 4 * at + 4)) if sketches else None,
             end_ns=at,
         )
         for at in range(count)
     ]
+
+
+def sketch(hashes: Iterable[int]) -> bytes:
+    return b"".join(number.to_bytes(4, "big") for number in hashes)
 
 
 def _other_name(steps: Sequence[StepRow], at: int, chance: random.Random) -> str:
@@ -115,8 +119,7 @@ def edited(
         if chance.random() < deltas:
             altered = replace(altered, delta=f"xd{at}")
         if step.sketch:
-            other_text = range(-1, -1 - 4 * len(steps), -1)
-            drawn = [h if chance.random() < similar else other_text[h] for h in step.sketch]
-            altered = replace(altered, sketch=tuple(drawn))
+            drawn = [4 * at + n + (0 if chance.random() < similar else 1 << 31) for n in range(4)]
+            altered = replace(altered, sketch=sketch(drawn))
         result.append((at, altered))
     return [(truth, replace(step, key=f"r#{place}")) for place, (truth, step) in enumerate(result)]

@@ -13,7 +13,7 @@ from forkpoint.diff.alignment import Aligned
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.lanes import open_lane as plain_lane
 from forkpoint.diff.report import compare_runs, to_report
-from unit.diff.planted import edited, generated, run
+from unit.diff.planted import edited, generated, run, sketch
 
 
 def random_pair(seed: int) -> tuple[RunColumns, RunColumns]:
@@ -31,7 +31,7 @@ def random_pair(seed: int) -> tuple[RunColumns, RunColumns]:
             delta=chance.choice([None, f"d{chance.randrange(pool)}"]),
             parts={"args": f"p{chance.randrange(pool)}"},
             output=f"o{chance.randrange(pool)}",
-            sketch=tuple(chance.randrange(4) for _ in range(4)) if seed % 2 else None,
+            sketch=sketch(chance.randrange(4) for _ in range(4)) if seed % 2 else None,
         )
         for at in range(size)
     ]
