@@ -49,8 +49,9 @@ def _collect(value: object, words: list[str]) -> None:
     if isinstance(value, str):
         words += _WORDS.findall(value)[: MOST_WORDS - len(words)]
     elif isinstance(value, Mapping):
-        for item in cast("Mapping[str, object]", value).values():
-            _collect(item, words)
+        fields = cast("Mapping[str, object]", value)
+        for key in sorted(fields, key=str):  # the order of keys is not kept in content
+            _collect(fields[key], words)
     elif isinstance(value, list | tuple):
         for item in cast("Sequence[object]", value):
             _collect(item, words)

@@ -195,6 +195,7 @@ step = Table(
     Column("call_mark", Text),
     Column("asks", JSONB),
     uuid_column("asked_by", null=True),
+    Column("sketch", LargeBinary),
 )
 
 artifact = Table(

@@ -33,7 +33,7 @@ _SELECT_RUN = text("""
 """)
 _SELECT_STEPS = text("""
     select step_id, seq, key, kind, name, status, signature, delta, model, site, start_ns, end_ns,
-           tokens_in, tokens_out, cost_micro_usd, replay::text as replay
+           tokens_in, tokens_out, cost_micro_usd, sketch, replay::text as replay
     from step
     where run_id = :run
     order by seq
@@ -47,7 +47,7 @@ _SELECT_ARTIFACTS = text("""
 
 _SELECT_LATER_STEPS = text("""
     select step_id, seq, key, kind, name, status, signature, delta, model, site, start_ns, end_ns,
-           tokens_in, tokens_out, cost_micro_usd, replay::text as replay
+           tokens_in, tokens_out, cost_micro_usd, sketch, replay::text as replay
     from step
     where run_id = :run and (seq > :head or seq = any (:open))
     order by seq
@@ -163,6 +163,7 @@ def _step(row: RowMapping, payloads: Sequence[tuple[str, str | None, str]]) -> S
         status=row["status"],
         signature=_digest(row["signature"]),
         delta=_digest(row["delta"]),
+        sketch=row["sketch"],
         parts={
             role.removeprefix("input."): root
             for role, root in roots.items()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from forkpoint.content import ContentError, Digest, Get, Value, decode, digest_from_text
+from forkpoint.content import ContentError, Get, Value, decode, digest_from_text
 from forkpoint.content import LimitExceeded as TooLarge
 from forkpoint.diff.align import align
 from forkpoint.diff.alignment import Alignment
@@ -24,7 +24,7 @@ from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.artifacts.trees import load_closure
 from forkpoint_server.db.engine import Database, driver
 from forkpoint_server.diff.columns import load_columns, standings
-from forkpoint_server.diff.lazily import LazyBlocks
+from forkpoint_server.diff.lazily import LazyBlocks, known_blocks
 from forkpoint_server.diff.stored import find
 from forkpoint_server.errors import BadRequest, LimitExceeded
 
@@ -229,15 +229,6 @@ class Comparisons:
         while total > KEPT_STEPS and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
             total -= len(dropped.rows)
-
-
-def known_blocks(blocks: Mapping[Digest, bytes]) -> Get:
-    """Blocks in memory."""
-
-    def get(digests: Collection[Digest]) -> Mapping[Digest, bytes]:
-        return {digest: blocks[digest] for digest in digests if digest in blocks}
-
-    return get
 
 
 def loader(get: Get) -> Load:

@@ -1,11 +1,11 @@
-"""Stored blocks for engine code that runs in a thread: loaded when it first asks for them."""
+"""Stored blocks for engine code that runs in a thread: loaded when it asks, or beforehand."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
 
-from forkpoint.content import Digest, LimitExceeded
+from forkpoint.content import Digest, Get, LimitExceeded
 
 from forkpoint_server.artifacts.loading import BlockLoader
 
@@ -40,3 +40,12 @@ class LazyBlocks:
                 raise LimitExceeded("diff_bytes", self._budget)
             self._known.update(found)
         return {digest: self._known[digest] for digest in digests if digest in self._known}
+
+
+def known_blocks(blocks: Mapping[Digest, bytes]) -> Get:
+    """Blocks in memory."""
+
+    def get(digests: Collection[Digest]) -> Mapping[Digest, bytes]:
+        return {digest: blocks[digest] for digest in digests if digest in blocks}
+
+    return get

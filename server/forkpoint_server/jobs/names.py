@@ -13,7 +13,7 @@ class JobKind(StrEnum):
     CLOSE_GAPS = "close_gaps"
     """Give up waiting for events that did not come within 30 s."""
     PACK_RUN = "pack_run"
-    """Join the blocks of a finished run into packs."""
+    """Sketch the texts of a finished run, then join its blocks into packs."""
     RETAIN = "retain"
     """Delete what the retention of a project says, and collect its blocks."""
     WATCH_RUNS = "watch_runs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import cast
+from uuid import UUID
 
 from forkpoint_server.artifacts.blob_rows import sweep_blobs as sweep
 from forkpoint_server.artifacts.collection import Collector
@@ -11,6 +12,7 @@ from forkpoint_server.artifacts.keeping import audit_before, retention_of
 from forkpoint_server.artifacts.packs import Packer
 from forkpoint_server.artifacts.retention import Rules, delete_runs, plan
 from forkpoint_server.db.engine import driver
+from forkpoint_server.diff.sketches import sketch_run
 from forkpoint_server.security.audit import Action, Entry, named, record, trim
 
 from forkpoint_worker.work import Work
@@ -19,7 +21,9 @@ RUNS_IN_ONE_TRANSACTION = 20
 
 
 async def pack_run(work: Work) -> None:
-    """Join the blocks of a finished run into packs."""
+    """Sketch the texts of a finished run, and join its blocks into packs."""
+    services, project_id = work.services, work.job.project_id
+    await sketch_run(services.database, project_id, UUID(work.run_id), blobs=services.blobs)
     packer = Packer(
         database=work.services.database,
         project_id=work.job.project_id,
