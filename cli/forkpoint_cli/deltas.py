@@ -15,6 +15,7 @@ Fields = Mapping[str, object]
 MOST_LINES = 20
 WIDTH = 120
 CONTEXT = 40
+_MARKS = {"red": ("[-", "-]"), "green": ("{+", "+}")}
 _STYLES = {"=": "dim", "-": "red", "+": "green"}
 
 
@@ -24,6 +25,16 @@ def delta_lines(delta: Fields) -> list[Text]:
     if len(found) > MOST_LINES:
         found[MOST_LINES:] = [Text("… more in the cockpit", style="dim")]
     return found
+
+
+def marked(line: Text) -> str:
+    """A line for documents without colour: removed words as `[-x-]`, added ones as `{+x+}`."""
+    found, at = "", 0
+    for span in line.spans:
+        before, after = _MARKS.get(str(span.style), ("", ""))
+        found += line.plain[at : span.start] + before + line.plain[span.start : span.end] + after
+        at = span.end
+    return found + line.plain[at:]
 
 
 def _lines(delta: Fields) -> Iterator[Text]:
@@ -92,8 +103,15 @@ def _words(where: str, hunks: Sequence[Sequence[str]]) -> Text:
     line = Text(f"{where}  ", style="dim")
     for sign, text in hunks:
         shown = text if sign != "=" or len(text) <= 2 * CONTEXT else _middle_cut(text)
-        line.append(one_line(shown, width=WIDTH), style=_STYLES[sign])
+        line.append(_spaced(shown), style=_STYLES[sign])
     return line
+
+
+def _spaced(text: str) -> str:
+    """On one line, still apart from its neighbours."""
+    before, after = (" " if end.isspace() else "" for end in (text[:1], text[-1:]))
+    shown = one_line(text, width=WIDTH)
+    return f"{before}{shown}{after}" if shown else before
 
 
 def _middle_cut(text: str) -> str:

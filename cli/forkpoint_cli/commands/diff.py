@@ -11,8 +11,9 @@ from forkpoint.diff.written import to_markdown, to_page
 from rich.text import Text
 
 from forkpoint_cli.cohorts import read_cohort, show_cohort
-from forkpoint_cli.deltas import delta_lines
+from forkpoint_cli.deltas import delta_lines, marked
 from forkpoint_cli.errors import INCOMPARABLE, Refused
+from forkpoint_cli.longdiffs import wait_for_diff
 from forkpoint_cli.names import resolve_run
 from forkpoint_cli.output import Column, Output, styled_kind
 from forkpoint_cli.session import Session, json_option, pass_session
@@ -125,7 +126,7 @@ def _many(session: Session, base: str, cohort: str, *, as_json: bool) -> int:
 def _write(form: str, found: Fields) -> None:
     """The report as a document, with what differs at the first divergence."""
     first = cast("Fields | None", found["firstDivergence"])
-    delta = [] if first is None else [line.plain for line in delta_lines(as_delta(first))]
+    delta = [] if first is None else [marked(line) for line in delta_lines(as_delta(first))]
     written = to_markdown if form == "markdown" else to_page
     click.echo(written(cast("Fields", found["report"]), delta), nl=False)
 
@@ -140,15 +141,21 @@ def read_diff(
 ) -> dict[str, object]:
     """The comparison of runs `a` and `b` with all its rows of the classes in `only`.
 
-    Raises `Refused` with exit code 125 when digests of the two runs mean different things.
+    Runs that are too long for a request are compared by a worker, and waited for. Raises `Refused`
+    with exit code 125 when digests of the two runs mean different things.
     """
     rows: list[Fields] = []
     after: str | None = None
+    waited = False
     while True:
         try:
             answer = session.service.ask(_DIFF, **runs, only=only, after=after)
         except Refused as error:
-            raise _incomparable(error) from None
+            if error.code != "limit_exceeded" or waited:
+                raise _incomparable(error) from None
+            waited = True
+            wait_for_diff(session, runs)
+            continue
         found = cast("Fields", answer["diff"])
         page = cast("Fields", found["rows"])
         rows += cast("Sequence[Fields]", page["nodes"])

@@ -15,6 +15,8 @@ MOST_LINES = 20
 MOST_ROOTS = 50
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
+_REMOVED, _ADDED = re.compile(r"\[-(.*?)-\]"), re.compile(r"\{\+(.*?)\+\}")
+"""How lines mark words of one side, as wdiff does."""
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -22,11 +24,15 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1px solid #8884; }
 pre { white-space: pre-wrap; background: #8881; padding: 0.75rem; border-radius: 4px; }
 .word { font-weight: 600; }
+del { color: #b3261e; text-decoration: line-through; }
+ins { color: #1b7f3b; text-decoration: none; }
 """
 
 
 def to_markdown(report: Report, delta: Sequence[str] = ()) -> str:
-    """The report in Markdown; `delta` are lines of what differs at the first divergence."""
+    """The report in Markdown; `delta` are lines of what differs at the first divergence,
+    with `[-removed-]` and `{+added+}` words.
+    """
     lines = [f"## {_safe(_title(report))}", "", _safe(_outcome(report)), ""]
     roots = _fields(report, "roots")
     if roots:
@@ -62,7 +68,7 @@ def to_page(report: Report, delta: Sequence[str] = ()) -> str:
         where = f"{_escaped(_place(first))}, {_escaped(_class(first))}"
         body.append(f"<h2>First divergence</h2><p>{where}</p>")
     if delta:
-        body.append(f"<pre>{_escaped(chr(10).join(map(_clean, delta[:MOST_LINES])))}</pre>")
+        body.append(f"<pre>{chr(10).join(map(_coloured, delta[:MOST_LINES]))}</pre>")
     body += [f"<p>{_escaped(text)}</p>" for text in _notes(report)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -72,6 +78,12 @@ def to_page(report: Report, delta: Sequence[str] = ()) -> str:
         + "\n".join(body)
         + "\n</body></html>\n"
     )
+
+
+def _coloured(line: str) -> str:
+    """A line of a delta; what it marks as removed or added has its colour."""
+    text = _REMOVED.sub(r"<del>\1</del>", _escaped(line))
+    return _ADDED.sub(r"<ins>\1</ins>", text)
 
 
 def _title(report: Report) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 import random
 import time
 from array import array
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from forkpoint_cli.main import forkpoint
 from forkpoint_server.artifacts.memory import MemoryBlobs
 from forkpoint_server.db.engine import Database as Engine
 from forkpoint_server.diff import comparisons
@@ -80,3 +85,25 @@ async def test_asking_how_far_it_is_queues_nothing(service: Service, runs: dict[
     found = (await service.data(ASKED, **runs))["diffRequest"]
 
     assert found == {"state": "none", "error": None, "report": None}
+
+
+async def test_the_command_line_waits_for_a_worker(
+    service: Service, runs: dict[str, Any], database: Database, tmp_path: Path
+):
+    environment = {"FORKPOINT_URL": service.url, "FORKPOINT_DATA": str(tmp_path), "NO_COLOR": "1"}
+    words = ["diff", runs["a"], runs["b"], "--json"]
+    command = asyncio.to_thread(
+        CliRunner().invoke, forkpoint, words, env=environment, standalone_mode=False
+    )
+    waiting = asyncio.create_task(command)
+    while (await service.data(ASKED, **runs))["diffRequest"]["state"] == "none":
+        await asyncio.sleep(0.05)
+    await work_off(database)
+
+    ended = await waiting
+
+    # the worker of this process logs to the same stdout
+    printed = ended.stdout[ended.stdout.index("{\n") :]
+    report, _ = json.JSONDecoder().raw_decode(printed)
+    assert ended.return_value == 1 and report["verdict"] == "different"
+    assert "waiting for a worker" in ended.stderr

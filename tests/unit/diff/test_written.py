@@ -94,6 +94,12 @@ def test_hostile_names_stay_text():
     assert markdown.count("```") == 2 and "[x](" not in markdown.partition("```")[0]
 
 
+def test_removed_and_added_words_can_be_told_apart_on_the_page():
+    page = to_page(report_of(), ["output  pay [-the bill-]{+<b>all</b>+} now"])
+
+    assert "pay <del>the bill</del><ins>&lt;b&gt;all&lt;/b&gt;</ins> now" in page
+
+
 def test_rows_come_back_from_their_bytes():
     rows = plant(3).compare().rows
 
