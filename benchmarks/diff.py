@@ -5,6 +5,7 @@ signature in twenty to everything but seven step names. `diff_10k_ms` and `diff_
 slowest row. CPU time, since that is what is compared; columns are in memory, as in the server.
 difflib has only names to go by and grows with the square (with its junk heuristic 0.8 % of the
 pairs are right), deepdiff compares the runs as JSON lists; both get fewer steps to end soon.
+Pairs with planted causes (`planted.py`) are judged at the end.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from deepdiff import DeepDiff
 from forkpoint.diff.align import align
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.report import compare_runs, to_report
+
+from benchmarks import planted
 
 NAMES = 7
 ROWS: Mapping[str, tuple[float, float, bool, int]] = {
@@ -55,7 +58,7 @@ def run() -> dict[str, float]:
     figures["diff_us_a_step"] = figures["diff_10k_cascade_ms"] * 1000 / SMALL
     figures["difflib_us_a_step"] = matcher * 1000 / BASELINE_STEPS
     figures["deepdiff_us_a_step"] = deep * 1000 / DEEP_STEPS
-    return figures
+    return figures | planted.figures()
 
 
 def _compared_ms(name: str, count: int, repeats: int) -> float:

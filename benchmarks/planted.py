@@ -20,7 +20,10 @@ from dataclasses import dataclass, field
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.report import Comparison, compare_runs
 
-PAIRS = 400
+TUNED = range(400)
+"""Seeds that the rules of the engine were tuned on."""
+HELD_OUT = range(1_000_000, 1_000_400)
+"""Seeds that nobody looks at while rules change: look at the share, mend the engine by others."""
 _WORDS = (
     "amber basin cedar delta ember fjord grove haven inlet jetty knoll ledge marsh north orchard"
 )
@@ -45,14 +48,16 @@ class Planted:
         return compare_runs(self.a, self.b, self.values.__getitem__)
 
 
-def run() -> dict[str, float]:
-    """Shares of pairs, in percent."""
-    judged = [judge(plant(seed)) for seed in range(PAIRS)]
-    return {
-        "diff_planted_pairs": len(judged),
-        "diff_planted_first_right_percent": 100 * sum(first for first, _ in judged) / PAIRS,
-        "diff_planted_roots_exact_percent": 100 * sum(exact for _, exact in judged) / PAIRS,
-    }
+def figures() -> dict[str, float]:
+    """Shares of pairs in percent, of the seeds used for tuning and of those held out."""
+    found: dict[str, float] = {}
+    for name, seeds in (("tuned", TUNED), ("held_out", HELD_OUT)):
+        judged = [judge(plant(seed)) for seed in seeds]
+        first, exact = (sum(each) / len(judged) for each in zip(*judged, strict=True))
+        found[f"diff_planted_{name}_pairs"] = len(judged)
+        found[f"diff_planted_{name}_first_right_percent"] = 100 * first
+        found[f"diff_planted_{name}_roots_exact_percent"] = 100 * exact
+    return found
 
 
 def judge(pair: Planted) -> tuple[bool, bool]:
