@@ -23,7 +23,7 @@ from forkpoint.replay.cut import past
 from forkpoint.replay.edits import EditPlan, changed_parts
 from forkpoint.replay.families import calls_of, family_of
 from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek, ended_with, signed
-from forkpoint.replay.holders import Replacements, call_id_of, texts_of
+from forkpoint.replay.holders import Replacements, call_ids, texts_of
 from forkpoint.replay.index import build
 from forkpoint.replay.interception import Outcome
 from forkpoint.replay.ladder import Climb, Executing, Given, Ladder, Wanted
@@ -58,7 +58,8 @@ class Graph:
         self._answers = self._ladder.answers
         self._replaced = Replacements(self._ladder.get, self.page.blocks.put)
         self._taints = Taints()
-        self._texts: list[tuple[int, str | None, Sequence[str]]] | None = None
+        self._ids: Mapping[int, str] | None = None
+        self._texts: list[tuple[int, str, Sequence[str]]] | None = None
         """Tool steps with the ids of their calls and the texts of their answers."""
         self._given: dict[str, Given] = {}
         """Recorded step id -> its answer, where it is another."""
@@ -211,36 +212,24 @@ class Graph:
             self._halt("new_tool_call", "the new reply asks for other tools than recorded", place)
         if kind is not Kind.MODEL:
             self._replaced.tell_apart(old, self._others(place))
-        self._replaced.add(old, new, call_id=self._call_id(place))
+        self._replaced.add(old, new, call_id=self._call_ids().get(place))
 
     def _others(self, place: int) -> Iterator[tuple[str, Sequence[str]]]:
         """The texts of all other tool calls, with the ids of the calls."""
         if self._texts is None:
-            tools = [n for n, (kind, _) in enumerate(self._recording.types) if kind is Kind.TOOL]
             self._texts = [
-                (n, self._call_id(n), texts_of(self._answers.recorded(n))) for n in tools
+                (other, call_id, texts_of(self._answers.recorded(other)))
+                for other, call_id in self._call_ids().items()
             ]
         for other, call_id, texts in self._texts:
-            if other != place and call_id is not None:
+            if other != place:
                 yield call_id, texts
 
-    def _call_id(self, place: int) -> str | None:
-        """The id of the call that a tool step answered, from the reply before it in its scope."""
-        kind, name = self._recording.types[place]
-        root = self._recording.parts(place).get("args")
-        if kind is not Kind.TOOL or root is None:
-            return None
-        args = read(root, self._recording.get)
-        slots = self._index.slots[self._recording.scopes[place]]
-        taken = 0
-        for other in reversed(slots[: self._index.slot[place]]):
-            if self._recording.types[other][0] is Kind.MODEL:
-                output = self._answers.recorded(other).output
-                return call_id_of(output, name, args, taken=taken)
-            taken += (
-                self._recording.started[other].signature == self._recording.started[place].signature
-            )
-        return None
+    def _call_ids(self) -> Mapping[int, str]:
+        """The ids of the calls that tool steps answered, all found at once."""
+        if self._ids is None:
+            self._ids = call_ids(self._recording, self._index, self._answers)
+        return self._ids
 
     # What it says
 

@@ -17,8 +17,13 @@ from forkpoint.content.blocks import Digest, Get, Key, Sink, Value, digest_from_
 from forkpoint.content.decode import decode
 from forkpoint.content.encode import encode
 from forkpoint.content.rewrite import rewrite
+from forkpoint.events.kinds import Kind
+from forkpoint.replay.answers import Answers, read
+from forkpoint.replay.calls import ToolCall
 from forkpoint.replay.families import ENCODINGS, calls_of, error_texts, family_of
+from forkpoint.replay.index import Index
 from forkpoint.replay.interception import Outcome
+from forkpoint.replay.recording import Recording
 
 WHOLE_LENGTH = 8
 INSIDE_LENGTH = 16
@@ -137,13 +142,29 @@ def texts_of(outcome: Outcome) -> list[str]:
     return list(dict.fromkeys(_texts(outcome).values()))
 
 
-def call_id_of(output: object, name: str, args: object, *, taken: int) -> str | None:
-    """The id of the call in a reply that a tool step answered; `taken` equal ones were before."""
-    family = family_of(output)
-    if family is None:
-        return None
-    equal = [call.id for call in calls_of(family, output) if (call.name, call.args) == (name, args)]
-    return equal[taken] if taken < len(equal) else None
+def call_ids(recording: Recording, index: Index, answers: Answers) -> dict[int, str]:
+    """The id of the call that each tool step answered, from the reply before it in its scope.
+
+    One walk through every scope; of equal calls of a reply the first is answered first.
+    """
+    found: dict[int, str] = {}
+    for places in index.slots.values():
+        calls: list[ToolCall] = []
+        for place in places:
+            kind, name = recording.types[place]
+            if kind is Kind.MODEL:
+                output = answers.recorded(place).output
+                family = family_of(output)
+                calls = [] if family is None else calls_of(family, output)
+            elif kind is Kind.TOOL and calls:
+                root = recording.parts(place).get("args")
+                asked = name, None if root is None else read(root, recording.get)
+                equal = (call for call in calls if (call.name, call.args) == asked)
+                call = next(equal, None)
+                if call is not None:
+                    calls.remove(call)
+                    found[place] = call.id
+    return found
 
 
 def _pairs(old: Outcome, new: Outcome) -> list[tuple[str, str]]:
