@@ -13,6 +13,8 @@ from typing import IO
 from forkpoint_cli.errors import CliError
 
 POLL_S = 0.05
+EAGER_S, EAGERLY = 0.01, 100
+"""Looked at so much oftener this many times, so that the first steps are seen at once."""
 GRACE_S = 0.5
 """How long a program that is ended may take to leave."""
 
@@ -54,11 +56,12 @@ def start(
     environment: Mapping[str, str],
     stdout: IO[str] | int | None,
     own_group: bool = False,
+    stdin: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a child; in a group of its own it is ended with all it started."""
     try:
         return subprocess.Popen(
-            command, env=environment, stdout=stdout, start_new_session=own_group
+            command, env=environment, stdin=stdin, stdout=stdout, start_new_session=own_group
         )
     except OSError as error:
         raise CliError(f"cannot run {command[0]}: {error.strerror}") from None
@@ -70,10 +73,12 @@ def follow(child: subprocess.Popen[bytes], leash: Leash, *, meanwhile: Callable[
     Raises `Stopped` when the leash was pulled.
     """
     leash.attach(child)
+    looks = 0
     try:
         while True:
+            looks += 1
             try:
-                status = child.wait(POLL_S)
+                status = child.wait(EAGER_S if looks < EAGERLY else POLL_S)
             except subprocess.TimeoutExpired:
                 if leash.why is None:
                     meanwhile()

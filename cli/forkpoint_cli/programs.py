@@ -18,6 +18,7 @@ from forkpoint_cli.errors import CliError
 from forkpoint_cli.sources import Opened
 
 HOST = "forkpoint.capture.hosting"
+ARGUMENTS = "arguments.json"
 ENTRY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 _PLACE = re.compile(r"\{(run|name|attributes\.[\w.\-]+|tags\.[\w.\-]+)\}")
 
@@ -41,11 +42,9 @@ class Program:
         """The command line; what an entry point is given goes into a file in `folder`."""
         if self.entry is None:
             return list(self.command)
-        given = folder / "arguments.json"
         both = {"given": self.arguments, "recorded": attributes(opened)}
-        given.write_text(json.dumps(both))
-        tied = ["--tied", str(os.getpid())] if self.tied else []
-        return [sys.executable, "-m", HOST, self.entry, "--arguments", str(given), *tied]
+        (folder / ARGUMENTS).write_text(json.dumps(both))
+        return hosted(self.entry, folder, tied=self.tied)
 
     def filled(self, opened: Opened) -> Program:
         """With `{run}`, `{name}`, `{attributes.KEY}` and `{tags.KEY}` of the recording put in.
@@ -63,6 +62,12 @@ class Program:
             return known[found[1]]
 
         return Program(command=tuple(_PLACE.sub(value, word) for word in self.command))
+
+
+def hosted(entry: str, folder: Path, *, tied: bool) -> list[str]:
+    """The command that runs an entry point with the arguments in a folder."""
+    words = [sys.executable, "-m", HOST, entry, "--arguments", str(folder / ARGUMENTS)]
+    return [*words, "--tied", str(os.getpid())] if tied else words
 
 
 def program_of(command: Sequence[str], entry: str | None) -> Program | None:

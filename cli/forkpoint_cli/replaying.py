@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 from forkpoint.bundle import write_bundle
-from forkpoint.capture.guards import isolation
+from forkpoint.capture.walls import wall_for
 from forkpoint.events.ids import run_id
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session as ReplaySession
@@ -52,6 +53,26 @@ class Asked:
     """Whether what the program started is ended with it, when it is ended."""
     upload: Callable[[Settings, Path], Upload] = SpoolUpload
     """Who takes what the program records."""
+    waiting: Waiting | None = None
+    """A process that has the program's code already, and only waits for the files of its folder."""
+
+
+class Waiting(Protocol):
+    """A process that was started before its replay was asked for."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are looked for."""
+        ...
+
+    @property
+    def child(self) -> subprocess.Popen[bytes]:
+        """The process."""
+        ...
+
+    def go(self) -> bool:
+        """Let it begin; False if it has ended."""
+        ...
 
 
 class Unfinished(CliError):
@@ -93,18 +114,21 @@ def replay_program(
 
     Raises `Stopped` when its leash is pulled, and `Unfinished` when it ends before its replay does.
     """
-    folder = session.settings.data / "replays" / str(uuid.uuid4())
-    folder.mkdir(parents=True, mode=0o700)
+    folder = asked.waiting.folder if asked.waiting else new_folder(session)
     try:
-        files = _Files.inside(folder, opened, asked)
-        isolated = _prepare(files, session.settings, opened, asked)
+        files = Files.inside(folder, opened, _given_run(asked))
+        walled = _prepare(files, session.settings, opened, asked)
         upload = asked.upload(session.settings, files.spool)
-        child = start(
-            [*isolated, *program.words(opened, folder)],
-            environment={**files.environment(session), **asked.environment},
-            stdout=asked.stdout,
-            own_group=asked.own_group,
-        )
+        words = [*walled, *program.words(opened, folder)]
+        if asked.waiting is not None and asked.waiting.go():
+            child = asked.waiting.child
+        else:
+            child = start(
+                words,
+                environment={**files.environment(session), **asked.environment},
+                stdout=asked.stdout,
+                own_group=asked.own_group,
+            )
         status = follow(child, leash or Leash(), meanwhile=upload.advance)
         upload.finish()
         report = _report(files.report, status, program)
@@ -113,27 +137,38 @@ def replay_program(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def new_folder(session: Session) -> Path:
+    """A folder for one replay, of this user alone."""
+    folder = session.settings.data / "replays" / str(uuid.uuid4())
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Files:
+class Files:
     """What the child is given, and where it leaves what it makes."""
 
     run: str
+    """Id of the new run."""
     recording: Path
     spec: Path
     spool: Path
     report: Path
 
     @classmethod
-    def inside(cls, folder: Path, opened: Opened, asked: Asked) -> _Files:
+    def inside(cls, folder: Path, opened: Opened | None = None, run: str | None = None) -> Files:
+        """Those in a folder; a recording that is a file already stays where it is."""
+        path = None if opened is None else opened.path
         return cls(
-            run=_given_run(asked) or run_id(time.time_ns(), os.urandom(10)),
-            recording=opened.path or folder / "recording.fpb",
+            run=run or run_id(time.time_ns(), os.urandom(10)),
+            recording=path or folder / "recording.fpb",
             spec=folder / "spec.json",
             spool=folder / "spool",
             report=folder / "report.json",
         )
 
     def environment(self, session: Session) -> dict[str, str]:
+        """What the child finds them by."""
         return {
             **os.environ,
             "FORKPOINT_DATA": str(session.settings.data),
@@ -143,11 +178,10 @@ class _Files:
         }
 
 
-def _prepare(files: _Files, settings: Settings, opened: Opened, asked: Asked) -> tuple[str, ...]:
-    """Write what the child reads; the words before its command that take the network from it.
+def _prepare(files: Files, settings: Settings, opened: Opened, asked: Asked) -> tuple[str, ...]:
+    """Write what the child reads; the words before its command that put it behind a wall.
 
-    Without a live host in the policy the child has no need of one. Raises `ReplayError` for what
-    the child would refuse, before it starts.
+    Raises `ReplayError` for what the child would refuse, before it starts.
     """
     spec = _spec(files, opened, asked)
     read = read_spec(spec)
@@ -158,13 +192,13 @@ def _prepare(files: _Files, settings: Settings, opened: Opened, asked: Asked) ->
         write_bundle(
             files.recording, recorded.start, recorded.end, recorded.events, recorded.blocks
         )
-    isolated = None if read.policy.allow_live.hosts else isolation()
-    files.spool.mkdir()
-    files.spec.write_text(json.dumps({**spec, "guard": "os" if isolated else "python"}))
-    return isolated or ()
+    wall = wall_for(read.policy.allow_live.hosts)
+    files.spool.mkdir(exist_ok=True)
+    files.spec.write_text(json.dumps({**spec, "guard": wall.level}))
+    return wall.words
 
 
-def _spec(files: _Files, opened: Opened, asked: Asked) -> dict[str, object]:
+def _spec(files: Files, opened: Opened, asked: Asked) -> dict[str, object]:
     """The file behind FORKPOINT_REPLAY_SPEC."""
     if asked.spec is not None:
         return {**asked.spec, "run_id": files.run, "report": str(files.report)}

@@ -35,6 +35,13 @@ from forkpoint_cli.session import Session, json_option, pass_session
     type=click.IntRange(1, 64),
     help="Replays at once, each in a process of its own.",
 )
+@click.option(
+    "--spares",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0, 16),
+    help="Processes that wait with the code imported, so that a replay begins at once.",
+)
 @click.option("--once", is_flag=True, help="Leave after one job.")
 @json_option
 @pass_session
@@ -43,6 +50,7 @@ def runner(
     given: tuple[str, ...],
     name: str | None,
     slots: int,
+    spares: int,
     once: bool,
     as_json: bool,
 ) -> None:
@@ -53,7 +61,8 @@ def runner(
     facts = facts_here(name, read_entries(given), slots=slots, folder=Path.cwd())
     teller = _Teller(session, as_json=as_json)
     teller.online(facts)
-    asyncio.run(_serve(Runner(session, facts, teller.told, most=1 if once else None)))
+    most = 1 if once else None
+    asyncio.run(_serve(Runner(session, facts, teller.told, most=most, spares=spares)))
 
 
 async def _serve(runner: Runner) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forkpoint.capture.guards import isolation
+from forkpoint.capture.walls import wall_for
 from forkpoint.replay.recording import CONTENT_FORMAT, SIGNATURE_CODEC
 
 from forkpoint_cli.errors import CliError
@@ -33,12 +33,18 @@ class Facts:
     dirty: bool
     lock_digest: str | None
     guard: str
-    """`os` where replays without a live host have no network at all, else `python`."""
+    """Level of the wall around replays without a live host: `os`, `tcp` or `python`."""
 
     @property
     def code_version(self) -> str | None:
         """What the replayed runs are marked with."""
         return None if self.commit is None else self.commit + ("-dirty" if self.dirty else "")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the replayed code finds of this, besides ours."""
+        version = self.code_version
+        return {} if version is None else {"FORKPOINT_CODE_VERSION": version}
 
     def announced(self) -> dict[str, object]:
         """As `runnerJobs` takes it."""
@@ -65,7 +71,7 @@ def facts_here(name: str | None, entries: Mapping[str, str], *, slots: int, fold
         commit=commit,
         dirty=bool(commit and _git(folder, "status", "--porcelain")),
         lock_digest=_lock_digest(folder),
-        guard="python" if isolation() is None else "os",
+        guard=wall_for(()).level,
     )
 
 

@@ -20,6 +20,7 @@ from forkpoint_cli.replaying import Asked, Report, Unfinished, replay_program
 from forkpoint_cli.runner.baselines import Baselines
 from forkpoint_cli.runner.facts import Facts
 from forkpoint_cli.runner.leases import Lease, LeasedCollector
+from forkpoint_cli.runner.spares import Spare, Spares
 from forkpoint_cli.session import Session
 from forkpoint_cli.settings import Settings
 from forkpoint_cli.sources import Opened
@@ -78,6 +79,7 @@ class Execution:
     facts: Facts
     job: Job
     baselines: Baselines = field(default_factory=Baselines)
+    spares: Spares | None = None
     leash: Leash = field(default_factory=Leash)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -109,7 +111,7 @@ class Execution:
             )
         opened = Opened(recorded=download(self.session.service, self.job.run))
         program = Program(entry=entry, arguments=self.job.arguments, tied=True)
-        environment = self._environment()
+        environment = self.facts.environment
         spec = self.job.spec
         if spec.get("kind") == "fork" and not spec.get("baseline"):
             holds = self.baselines.holds(
@@ -121,6 +123,7 @@ class Execution:
             environment=environment,
             own_group=True,
             upload=self._upload,
+            waiting=self._waiting(entry),
         )
         try:
             done = replay_program(self.session, opened, asked, program, leash=self.leash)
@@ -131,9 +134,11 @@ class Execution:
             self._tell(report=done.report)  # no run ended, so no `finishRun` said so
         return Done(verdict=None if verdict is None else str(verdict))
 
-    def _environment(self) -> dict[str, str]:
-        version = self.facts.code_version
-        return {} if version is None else {"FORKPOINT_CODE_VERSION": version}
+    def _waiting(self, entry: str) -> Spare | None:
+        """A process that waits behind the wall of replays that reach no host, if this is one."""
+        policy = cast("Mapping[str, Fields]", self.job.spec.get("policy") or {})
+        hosts = policy.get("allow_live", {}).get("hosts")
+        return None if self.spares is None or hosts else self.spares.take(entry)
 
     def _upload(self, settings: Settings, folder: Path) -> SpoolUpload:
         return SpoolUpload(settings, folder, collector=self._collector, keep=False)

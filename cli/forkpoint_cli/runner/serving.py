@@ -11,6 +11,7 @@ from forkpoint_cli.errors import CliError, Refused
 from forkpoint_cli.runner.baselines import Baselines
 from forkpoint_cli.runner.facts import Facts
 from forkpoint_cli.runner.jobs import Done, Execution, Job, read_job
+from forkpoint_cli.runner.spares import Spares
 from forkpoint_cli.session import Session
 
 RETRY_S = (0.5, 1, 2, 5, 10)
@@ -30,19 +31,24 @@ Told = Callable[[Job, Done | None], None]
 class Runner:
     """Owns the executions. `serve` ends when it is cancelled, or after `most` jobs."""
 
-    def __init__(self, session: Session, facts: Facts, told: Told, *, most: int | None) -> None:
+    def __init__(
+        self, session: Session, facts: Facts, told: Told, *, most: int | None, spares: int = 1
+    ) -> None:
+        """`most` jobs at all; `spares` processes wait with the code imported."""
         self._session = session
         self._facts = facts
         self._told = told
         self._left = most
         self._baselines = Baselines()
         self._pool = ThreadPoolExecutor(facts.slots, thread_name_prefix="replay")
+        self._spares = Spares(session, facts.environment, most=spares)
         self._running: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished = asyncio.Event()
 
     async def serve(self) -> None:
         """Listen until told enough; executions that go on at the end are ended."""
+        self._prepare(next(iter(self._facts.entries)))
         listening = asyncio.create_task(self._listen())
         finished = asyncio.create_task(self._finished.wait())
         try:
@@ -82,7 +88,11 @@ class Runner:
             self._left -= 1
         job = read_job(cast("Mapping[str, object]", message["job"]))
         execution = Execution(
-            session=self._session, facts=self._facts, job=job, baselines=self._baselines
+            session=self._session,
+            facts=self._facts,
+            job=job,
+            baselines=self._baselines,
+            spares=self._spares,
         )
         self._running[job.lease.session] = execution
         task = asyncio.create_task(self._execute(execution))
@@ -98,11 +108,21 @@ class Runner:
             if self._running.get(job.lease.session) is execution:
                 del self._running[job.lease.session]
         self._told(job, done)
+        self._prepare(job.entrypoint)
         if self._left == 0 and not self._running:
             self._finished.set()
+
+    def _prepare(self, entrypoint: str) -> None:
+        """Have a process that waits for the next replay of an entry point."""
+        entry = self._facts.entries.get(entrypoint)
+        if entry is not None and self._left != 0:
+            loop = asyncio.get_running_loop()
+            preparing = loop.run_in_executor(None, self._spares.prepare, entry)
+            preparing.add_done_callback(lambda done: done.exception())
 
     async def _end(self) -> None:
         for execution in self._running.values():
             execution.leash.pull("the runner was stopped")
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._spares.close)
         self._pool.shutdown(wait=False)

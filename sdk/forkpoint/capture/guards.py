@@ -1,7 +1,7 @@
 """Guards: nothing leaves a replayed process unless the policy lets it.
 
 Level `python` (G1) is an audit hook, process-wide, so that a lost context cannot escape it; C code
-that talks to the system itself can. Level `os` (G2) starts the child where there is no network.
+that talks to the system itself can. Levels `tcp` and `os` (G2) are walls of the system: `walls.py`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import os
-import shutil
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -33,7 +31,6 @@ _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spa
 _NATIVE = frozenset({"ctypes.dlsym", "ctypes.dlsym/handle"})
 _WATCHED = _NETWORK | _PROGRAMS | _NATIVE
 _NO_PROXY = ("NO_PROXY", "no_proxy")
-_PROBE_SECONDS = 5
 
 
 class Replay(Protocol):
@@ -251,26 +248,3 @@ def _text(value: object) -> str:
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode(errors="replace")
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
-def isolation() -> tuple[str, ...] | None:
-    """Words to put before a command so that it runs without any network; None if that cannot be.
-
-    They start an empty network namespace, in which not even loopback is up (level `os`).
-    """
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return None
-    for words in ((unshare, "--net", "--"), (unshare, "--map-current-user", "--net", "--")):
-        try:
-            probe = subprocess.run(
-                [*words, sys.executable, "-c", ""],
-                capture_output=True,
-                timeout=_PROBE_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        if probe.returncode == 0:
-            return words
-    return None

@@ -1,10 +1,11 @@
 """Runs one entry point in a process of its own: the guard of its replay is up before user code is.
 
-    python -m forkpoint.capture.hosting module:function [--arguments FILE] [--tied PID]
+    python -m forkpoint.capture.hosting module:function [--arguments FILE] [--tied PID] [--waits]
 
 Called by the command line and by runners; `FORKPOINT_REPLAY` and its companions say what to replay.
 The file holds `{"given": {...} | null, "recorded": {...}}`: keyword arguments asked for, else those
 of the recorded run's attributes that the function takes. No code comes from anywhere but the entry.
+With `--waits` the code is imported now and the replay begins when `go` comes on standard input.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import cast
 
 from forkpoint.capture import process, replaying
 from forkpoint.capture.replaying import Replay
+from forkpoint.capture.warming import Warmed, wait_to_go
 from forkpoint.errors import ForkpointError, UsageError
 from forkpoint.events.kinds import Verdict
 from forkpoint.replay.codes import EXITS
@@ -35,6 +37,9 @@ ORPHAN = 125
 """Exit status of a process whose parent is gone already."""
 _SET_PARENT_DEATH_SIGNAL = 1
 """prctl(2)."""
+_OURS = "forkpoint.capture.hosting"
+_NEEDED = ("forkpoint.capture.loading", "forkpoint.capture.drawing", "forkpoint.capture.pools")
+"""Imported by a process that waits; others import them when they need them."""
 Entry = Callable[..., object]
 
 
@@ -44,10 +49,13 @@ def main() -> int:
     parser.add_argument("entry", help="module:function")
     parser.add_argument("--arguments", type=Path)
     parser.add_argument("--tied", type=int, metavar="PID", help="end when this parent ends")
+    parser.add_argument("--waits", action="store_true", help="import the code, then wait for `go`")
     asked = parser.parse_args()
     if asked.tied is not None:
         _tie(asked.tied)
     platform.processor()  # many libraries ask when imported; the answer is kept, `uname` runs once
+    if asked.waits and not _warm(asked.entry):
+        return 0
     try:
         replay = replaying.arm()
     except ForkpointError as error:
@@ -66,6 +74,25 @@ def main() -> int:
         return _run(entry, given, replay)
     finally:
         process.close()
+
+
+def _warm(entry: str) -> bool:
+    """Import what a replay needs, and the code; wait. False if the replay never comes.
+
+    Where the code did not stay as it was imported the process begins anew, in the ordinary way.
+    """
+    for module in _NEEDED:
+        importlib.import_module(module)
+    process.recorder()
+    warmed = Warmed()
+    warmed.during(lambda: load_entry(entry))
+    if not wait_to_go():
+        return False
+    if not warmed.still():
+        process.close()
+        words = [word for word in sys.argv[1:] if word != "--waits"]
+        os.execv(sys.executable, [sys.executable, "-m", _OURS, *words])
+    return True
 
 
 def load_entry(entry: str) -> Entry:

@@ -68,6 +68,9 @@ class ReplayedCall(Call):
             raise
         with writer.lock:
             writer.begin_step(self.begun, signed, decision.replay)
+        if not self.run.shown:
+            self.run.shown = True
+            self.run.recorder.attend()  # whoever asked for the replay waits for its first step
         self._view = view
         if decision.environ:
             self.run.change_environment(decision.environ)

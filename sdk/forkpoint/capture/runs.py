@@ -94,6 +94,8 @@ class Run:
         self._forks = 0
         self._sleeps: Counter[str] = Counter()
         self._shared: SharedFile | None = None
+        self.shown = False
+        """Whether somebody may see already that it began."""
         self._environ_before: dict[str, str | None] = {}
 
     def set_output(self, value: object) -> None:

@@ -35,7 +35,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     report: str | None = None
     grants: tuple[str, ...] = ()
     baseline: bool = False
-    guard: Literal["python", "os"] | None = None
+    guard: Literal["python", "tcp", "os"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class ReplaySpec:
     baseline: bool = False
     """Whether an exact replay without edits is known to be identical, so that a fork's differences
     are those of its edits."""
-    guard: Literal["python", "os"] | None = None
+    guard: Literal["python", "tcp", "os"] | None = None
     """Level of the guard this process was started under."""
 
 

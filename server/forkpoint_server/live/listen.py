@@ -87,6 +87,7 @@ class Listener:
             if not listeners:
                 self._signals.pop(topic, None)
                 await self._tell("unsubscribe", topic)
+                await self._keep(topic)
 
     async def run(self) -> None:
         """Read messages until cancelled, connecting again whenever the connection is lost."""
@@ -118,6 +119,12 @@ class Listener:
         for listeners in self._signals.values():
             for signal in listeners:
                 signal.ring("")
+
+    async def _keep(self, topic: str) -> None:
+        """Follow a topic that somebody began to follow while its last follower was leaving."""
+        if topic in self._signals:
+            await self._tell("subscribe", topic)
+            self._ring(topic, "")
 
     async def _tell(self, command: str, topic: str) -> None:
         if self._pubsub is None:

@@ -141,11 +141,14 @@ async def deliver(raw: Driver, project_id: int, runner: Runner, *, most: int) ->
     return sorted((session_of(row) for row in rows), key=lambda row: row.created_ns)
 
 
-async def over(raw: Driver, project_id: int, session_ids: Sequence[str]) -> list[str]:
-    """Those of some sessions that have ended: whoever still executes them must stop."""
+async def over(raw: Driver, project_id: int, session_ids: Sequence[str]) -> dict[str, bool]:
+    """Those of some sessions that have ended, and whether whoever executes them must stop.
+
+    One that finished was ended by the runner itself, whose process may just be leaving.
+    """
     rows = await raw.fetch(
         """
-        select session_id::text
+        select session_id::text, state in ('cancelled', 'failed')
         from replay_session
         where session_id = any ($1::uuid[]) and project_id = $2
           and state not in ('queued', 'preparing', 'running')
@@ -153,7 +156,7 @@ async def over(raw: Driver, project_id: int, session_ids: Sequence[str]) -> list
         list(session_ids),
         project_id,
     )
-    return [row[0] for row in rows]
+    return {row[0]: row[1] for row in rows}
 
 
 def _prefixed() -> str:

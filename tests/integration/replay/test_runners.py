@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 import pytest
+from forkpoint_server.live.publish import RedisPublisher
 from forkpoint_worker.loop import Worker
 from recorded import Recording
 from replaying import CANCEL, JOBS, session_of, start, tool_loop
@@ -94,6 +95,39 @@ async def test_a_session_is_claimed_once_followed_and_ended(service: Service, en
         assert (running["state"], running["progress"]["matched"]) == ("RUNNING", 1)
         assert running["progress"]["key"] == "r#0"
         assert (done["state"], done["verdict"]) == ("FINISHED", "IDENTICAL")
+
+
+async def test_a_session_that_ended_makes_room_for_the_next_at_once(
+    service: Service, entry: str, monkeypatch: pytest.MonkeyPatch
+):
+    rang, rung = RedisPublisher.rang, list[str]()
+
+    async def heard(publisher: RedisPublisher, *topics: str) -> None:
+        rung.extend(topics)
+        await rang(publisher, *topics)
+
+    monkeypatch.setattr(RedisPublisher, "rang", heard)
+    async with socket_of(service) as socket:
+        await listening(socket, entry, slots=1)
+        made = [(await asked(service, entry))[1] for _ in range(3)]
+        first = (await next_message(socket))["job"]
+        await claim(service, first)
+        lease = {"session": first["session"], "fencing": first["fencing"]}
+        end = Recording(run_id=first["newRunId"]).finish_record(verdict="identical")
+        rung.clear()
+        await service.data(FINISH, r=end, l=lease)
+        told = [topic for topic in rung if "runners" in topic]
+
+        second = await next_message(socket)  # and no word to stop the one that ended by itself
+        await service.data(
+            END, s=second["job"]["session"], f=second["job"]["fencing"], c="internal"
+        )
+        third = [await next_message(socket), await next_message(socket)]
+
+    jobs = [first, second["job"], *(one["job"] for one in third if one["job"])]
+    assert len(told) == 1
+    assert [job["session"] for job in jobs] == [one["id"] for one in made]
+    assert [one["stop"] for one in third if one["stop"]] == [made[1]["id"]]
 
 
 async def test_a_fencing_number_that_is_not_the_newest_loses(

@@ -13,7 +13,8 @@ from typing import cast
 
 import forkpoint
 import pytest
-from forkpoint.capture.guards import Exempt, guarding, isolation
+from forkpoint.capture.guards import Exempt, guarding
+from forkpoint.capture.walls import isolation, ports_of, wall_for
 from forkpoint.events.kinds import Verdict
 from forkpoint.replay.interception import Breach
 from forkpoint.replay.recording import Recording
@@ -248,3 +249,46 @@ def test_an_isolated_child_reaches_nothing_even_from_c(server):
     child = subprocess.run([*words, sys.executable, "-c", program], check=False)
 
     assert (child.returncode, was_reached(listening)) == (0, False)
+
+
+CONNECT = """
+import ctypes, socket, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+for port in sys.argv[1:]:
+    number = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
+    packed = struct.pack("=HH4s8x", socket.AF_INET, socket.htons(int(port)), b"\\x7f\\0\\0\\x01")
+    print(libc.connect(number, packed, len(packed)))
+"""
+
+
+def test_behind_the_wall_of_a_live_host_only_its_ports_are_reached_even_from_c(server):
+    listening, (host, port) = server
+    wall = wall_for([f"{host}:{port}"])
+    if wall.level == "python":  # no Landlock here
+        return
+    with socket.create_server((host, 0)) as other:
+        other.settimeout(0.05)
+        ports = [str(port), str(other.getsockname()[1])]
+        child = subprocess.run(
+            [*wall.words, sys.executable, "-c", CONNECT, *ports],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        reached = (was_reached(listening), was_reached(other))
+
+    assert (child.stdout.split(), reached) == (["0", "-1"], (True, False))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "ports"),
+    [
+        ([], []),
+        (["https://api.example.com:8443/v1", "127.0.0.1:80"], [80, 8443]),
+        (["*.example.com"], [80, 443]),
+        (["api.example.com", "127.0.0.1"], None),
+        (["localhost"], None),
+    ],
+)
+def test_the_ports_of_a_wall_are_those_its_hosts_name(hosts: list[str], ports: list[int] | None):
+    assert ports_of(hosts) == ports

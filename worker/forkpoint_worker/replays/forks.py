@@ -68,10 +68,10 @@ async def execute(
 ) -> End:
     """Write what an executor of the engine gives, asking models for it, to the end."""
     proven = await attempt.baseline(recorded)
-    await attempt.running(recorded)
     spec = attempt.spec
     origin, kept = _origin(attempt, recorded, spec)
     await attempt.run.start(emission.opening(origin), kept)
+    await attempt.running(recorded)  # whoever hears of it finds the run
     writing = _Writing(attempt, executor.page)
     executed = await _driven(attempt, executor, writing)
     await writing.flush()

@@ -30,7 +30,6 @@ async def verify(attempt: Attempt, recorded: Recorded) -> End:
     if unsound is not None:
         raise ReplayError(unsound.message, code="integrity_failed", key=unsound.key)
     checked = await attempt.payload().check(roots_of(recorded))
-    await attempt.running(recorded)
     prefix = recorded.recording.prefix
     verdict = Verdict.PARTIAL if prefix else Verdict.IDENTICAL
     report = _report(recorded, verdict, checked)
@@ -55,6 +54,7 @@ async def write_again(
     emission = Reemission(recorded.start, attempt.target)
     origin = Origin(run=recorded.start.run_id, session=attempt.session.session_id, kind="replay")
     await attempt.run.start(emission.opening(origin), {})
+    await attempt.running(recorded)  # whoever hears of it finds the run
     steps, key = 0, None
     for at in range(0, len(recorded.events), BATCH):
         events = await asyncio.to_thread(_moved, emission, recorded.events[at : at + BATCH])

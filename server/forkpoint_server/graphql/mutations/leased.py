@@ -15,7 +15,7 @@ from forkpoint_server.db.engine import driver
 from forkpoint_server.errors import BadRequest, NotFound
 from forkpoint_server.graphql.context import Context
 from forkpoint_server.graphql.scalars import BigInt
-from forkpoint_server.live.topics import session_topic
+from forkpoint_server.live.topics import runners_topic, session_topic
 from forkpoint_server.query.digests import read_run_id
 from forkpoint_server.replay.baselines import learn
 from forkpoint_server.replay.leases import claim, hold, note_steps
@@ -84,7 +84,7 @@ async def end_session(context: Context, lease: ReplayLeaseInput, record: object)
         session = await session_by_id(raw, context.project_id, lease.id)
         if session is not None:
             await learn(raw, session, ended, now_ns=context.services.clock())
-    await _ring(context, lease)
+    await _ring(context, lease, runners_topic(context.project_id))  # it has room for another
     if job is not None:
         await context.services.wake(job)
 
@@ -107,5 +107,5 @@ async def _ended(context: Context, record: object) -> End:
     return failure("internal", "the run ended without a verdict")
 
 
-async def _ring(context: Context, lease: ReplayLeaseInput) -> None:
-    await context.services.publisher(context.project_id).rang(session_topic(lease.id))
+async def _ring(context: Context, lease: ReplayLeaseInput, *also: str) -> None:
+    await context.services.publisher(context.project_id).rang(session_topic(lease.id), *also)

@@ -136,7 +136,7 @@ class ReplayMutation:
             job = await end(raw, held, ended, now_ns=context.services.clock())
             row = _there(await session_by_id(raw, context.project_id, session_id))
             await learn(raw, row, ended, now_ns=context.services.clock())
-        await _ring(context, session_topic(session_id))
+        await _ring(context, session_topic(session_id), runners_topic(context.project_id))
         if job is not None:
             await context.services.wake(job)
         return EndReplayPayload(session=ReplaySession.of(row))

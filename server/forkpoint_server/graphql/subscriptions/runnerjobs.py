@@ -99,11 +99,12 @@ async def serve(context: Context, asked: RunnerInput) -> AsyncGenerator[RunnerMe
             while True:
                 signal.take()
                 look = partial(_look, context, runner, delivered, most=asked.slots)
-                stopped, jobs = await (outlast(look) if announced else look())
+                ended, jobs = await (outlast(look) if announced else look())
                 announced = True
-                for session_id in stopped:
-                    delivered.discard(session_id)
-                    yield RunnerMessage(job=None, stop=strawberry.ID(session_id))
+                delivered -= ended.keys()
+                for session_id, must_stop in ended.items():
+                    if must_stop:
+                        yield RunnerMessage(job=None, stop=strawberry.ID(session_id))
                 for job in jobs:
                     delivered.add(job.session_id)
                     yield RunnerMessage(job=_job(job), stop=None)
@@ -122,16 +123,16 @@ async def _leave(context: Context, runner: Runner) -> None:
 
 async def _look(
     context: Context, runner: Runner, delivered: set[str], *, most: int
-) -> tuple[list[str], list[SessionRow]]:
+) -> tuple[dict[str, bool], list[SessionRow]]:
     async with context.services.database.transaction(context.project_id) as connection:
         raw = await driver(connection)
         await runners.announce(raw, context.project_id, runner)
-        stopped = await runners.over(raw, context.project_id, list(delivered)) if delivered else []
+        ended = await runners.over(raw, context.project_id, list(delivered)) if delivered else {}
         jobs = await runners.deliver(raw, context.project_id, runner, most=most)
         jobs = await proven_for(raw, context.project_id, runner, jobs)
         for job in jobs:
             await watch(raw, job)
-    return stopped, jobs
+    return ended, jobs
 
 
 def _job(row: SessionRow) -> RunnerJob:

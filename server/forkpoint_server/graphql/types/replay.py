@@ -161,7 +161,7 @@ class Runner:
     lock_digest: str | None = strawberry.field(description="null when it did not say")
     python: str | None = strawberry.field(description="null when it did not say")
     codecs: list[str]
-    guard: str | None = strawberry.field(description="python or os; null when it did not say")
+    guard: str | None = strawberry.field(description="python, tcp or os; null when it did not say")
     connected_ns: BigInt
 
     @classmethod

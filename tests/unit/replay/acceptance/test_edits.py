@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import forkpoint
@@ -187,6 +188,27 @@ def test_what_a_function_of_the_host_raises_the_call_raises(allowed: None):
     _, recording = record(failing)
 
     assert replay(recording, failing, **simulated(f"{__name__}:answer"))[0].startswith("KeyError")
+
+
+def test_a_function_that_an_installed_package_registers_answers_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    facts = tmp_path / "agent_fakes-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: agent-fakes\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[forkpoint.resolvers]\nshouter = agent_fakes:shout\n")
+    (tmp_path / "agent_fakes.py").write_text(
+        'def shout(question):\n    return f\'{question.inputs["args"]["word"]}!\'\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    _, recording = record(agent)
+    ran.clear()
+
+    said, report = replay(recording, agent, **simulated("shouter"))
+
+    assert "act {'word': 'one'} was" not in said
+    assert "one!" in said
+    assert (report["verdict"], ran) == ("forked", [])
 
 
 @pytest.mark.parametrize("name", ["os:system", f"{__name__}:answer", "model:small"])

@@ -17,7 +17,7 @@ from typing import Any
 import forkpoint
 import openai
 import pytest
-from forkpoint.capture.guards import isolation
+from forkpoint.capture.walls import isolation, wall_for
 from forkpoint.errors import CaptureError
 from forkpoint.events.model import StepAttempt, StepEnded, StepStarted
 from forkpoint.integrations import openai as integration
@@ -213,11 +213,17 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("level", ["python", "os"])
-@pytest.mark.parametrize("way", ["none", "thread", "uvloop", "program", "native"])
+WALLS = {"python": (), "tcp": wall_for(["https://api.example.com"]).words, "os": isolation()}
+HOSTILE_WAYS = ["none", "thread", "uvloop", "program", "native"]
+
+
+@pytest.mark.parametrize(
+    ("way", "level"),
+    [*((way, level) for way in HOSTILE_WAYS for level in ("python", "os")), ("native", "tcp")],
+)
 def test_hostile_live(hostile: Path, tmp_path: Path, way: str, level: str):
-    words = isolation() if level == "os" else ()
-    if words is None:  # no network namespaces here
+    words = WALLS[level]
+    if words is None or (level == "tcp" and not words):  # this system cannot
         return
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host, port = listening.getsockname()
@@ -234,7 +240,7 @@ def test_hostile_live(hostile: Path, tmp_path: Path, way: str, level: str):
     assert report["verdict"] == ("diverged" if seen else "identical")
     assert packets == (1 if (way, level) == ("native", "python") else 0)
     assert report["guard"] == level
-    assert report["guardGaps"] == (["ctypes"] if (way, level) == ("native", "python") else [])
+    assert report["guardGaps"] == (["ctypes"] if way == "native" and level != "os" else [])
 
 
 def replayed_child(command: list[str], bundle: Path, folder: Path, *, guard: str) -> dict[str, Any]:
@@ -312,3 +318,32 @@ def test_canary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         with pytest.raises(CaptureError) as raised:
             forkpoint.instrument("openai")
         assert (raised.value.code, exit_code(verdict_of(raised.value.code))) == ("capture_blind", 2)
+
+
+def test_canary_through_the_command_line(tmp_path: Path):
+    with recorded() as tape:
+        run_once(lambda: look(1))
+        tape.write_bundle(tmp_path / "run.fpb")
+    (tmp_path / "agent.py").write_text(
+        "import forkpoint\n"
+        "from forkpoint.integrations import openai\n"
+        "openai._ask_nobody = lambda: None  # as of a library that sends in another way\n"
+        "forkpoint.instrument('openai')\n"
+        "with forkpoint.run('agent'):\n"
+        "    raise SystemExit('it went on blind')\n"
+    )
+    command = "from forkpoint_cli.main import main; main()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", command, "replay", "run.fpb", "--", sys.executable, "agent.py"],
+        cwd=tmp_path,
+        env={**os.environ, "FORKPOINT_DATA": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert "calls of openai are not recorded" in done.stderr
+    assert "it went on blind" not in done.stderr
