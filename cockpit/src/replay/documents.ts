@@ -127,6 +127,7 @@ export const SessionFacts = graphql(`
     entrypoint
     resumes
     says
+    stale
     createdNs
     startedNs
     endedNs

@@ -39,6 +39,11 @@ export function ReplayBar({
     <>
       <section className={styles.bar} aria-label="Replay">
         {session ? <SessionFactsLine session={session} /> : <Bare facts={facts} />}
+        {session?.stale ? (
+          <Chip tone="warn" title="The trace it replays has grown since; replay it again.">
+            stale
+          </Chip>
+        ) : null}
         <span>
           {count(steps)} of {recorded === null ? "…" : plural(recorded, "recorded step")}
         </span>

@@ -16,7 +16,11 @@ COLUMNS = """
   run_id::text, session_id::text, project_id, client_id, sample, kind, executor, state, reason,
   message, spec::text, plan::text, failed_step::text, verdict, report::text, resumes::text,
   new_run_id::text, runner, entrypoint, owner::text, fence, claimed, head, at_key, matched, total,
-  spend::text, created_ns, started_ns, ended_ns
+  spend::text, created_ns, started_ns, ended_ns,
+  coalesce((
+    select run.identity = 'derived' and run.revision > replay_session.run_revision
+    from run
+    where run.run_id = replay_session.run_id), false) as stale
 """
 Fields = Mapping[str, object]
 
@@ -58,6 +62,8 @@ class SessionRow:
     created_ns: int
     started_ns: int | None
     ended_ns: int | None
+    stale: bool = False
+    """Its recording is made of a trace, of which spans came since."""
 
     @property
     def is_open(self) -> bool:

@@ -115,8 +115,9 @@ async def _insert(
         with made as (
           insert into replay_session (
             run_id, session_id, project_id, client_id, sample, kind, executor, spec, plan, resumes,
-            new_run_id, runner, entrypoint, total, created_ns)
-          values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9::jsonb, $10, $11, $12, $13, $14, $15)
+            new_run_id, runner, entrypoint, total, created_ns, run_revision)
+          values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9::jsonb, $10, $11, $12, $13, $14, $15,
+            (select revision from run where run_id = $1))
           returning *)
         insert into replay_progress
           (run_id, session_id, n, project_id, state, matched, total, spend, time_ns)

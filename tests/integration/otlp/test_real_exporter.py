@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,21 @@ from otlp_fixtures import Intake
 from provider import Provider
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GUIDE = Path(__file__).parents[3] / "docs" / "otlp.md"
+PROGRAM = """
+from openai import OpenAI
+from openinference.instrumentation.openai import OpenAIInstrumentor
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+provider = TracerProvider()
+{lines}
+talk = [{{"role": "user", "content": "two lines?"}}]
+OpenAI().chat.completions.create(model="gpt-5-mini", messages=talk)
+provider.shutdown()
+"""
 
 
 def _answer(**message: Any) -> dict[str, Any]:
@@ -94,3 +111,36 @@ async def test_a_run_of_openinference_and_the_stock_exporter_arrives_complete(
     assert values["r#0.1"]["input.args"] == {"day": "today"}
     assert values["r#0.1"]["output"] == "today: lentil soup, bread"
     assert values["r#0.3"]["output"][0]["parts"][0]["text"] == "Lentil soup, until 22."
+
+
+async def test_the_two_lines_of_the_guide_are_enough_for_an_openinference_program(
+    intake: Intake, provider: Provider
+):
+    provider.say(200, _answer(content="Two are enough."))
+    guide = GUIDE.read_text()
+    [address, headers] = re.findall(r"^export (OTEL_EXPORTER_\w+)=(\S+)", guide, re.MULTILINE)[:2]
+    lines = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0]
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "FORKPOINT_"))},
+        "OPENAI_BASE_URL": provider.url,
+        "OPENAI_API_KEY": "sk-test-not-a-key",
+        address[0]: address[1].replace("http://127.0.0.1:4600", intake.service.url),
+    }
+
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PROGRAM.format(lines=lines),
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, trouble = await program.communicate()
+    await intake.finish()
+
+    assert (program.returncode, trouble) == (0, b"")
+    assert headers == ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20fp_...")
+    [run] = intake.rows("select * from run where name = 'ChatCompletion' and intake = 'otlp'")
+    values = await intake.values_of(run["run_id"])
+    assert values["r#0"]["input.messages"][0]["parts"][0]["text"] == "two lines?"
+    assert values["r#0"]["output"][0]["parts"][0]["text"] == "Two are enough."
+    assert (run["tokens_in"], run["tokens_out"]) == (50, 9)

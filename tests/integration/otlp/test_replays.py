@@ -24,6 +24,29 @@ async def test_a_derived_run_is_verified_without_its_code(intake: Intake):
     assert done["report"]["exit"] == 0
 
 
+async def test_a_session_is_stale_once_its_trace_has_grown(intake: Intake):
+    trace = agent_trace(steps=1)
+    await intake.send(trace)
+    await intake.finish()
+    run_id = intake.run(trace)["run_id"]
+    made = (await start(intake.service, run_id))["sessions"][0]
+    await intake.worker.work_off()
+    query = "query($id: ID!) { replaySession(id: $id) { stale state } }"
+    await intake.finish()  # nothing has come: it is looked at once more
+    before = (await intake.service.data(query, id=made["id"]))["replaySession"]
+
+    late = trace.span("late", parent=trace.spans[0], at=3, lasts=1)
+    await intake.send(trace, late)
+    await intake.finish()
+
+    after = (await intake.service.data(query, id=made["id"]))["replaySession"]
+    again = (await start(intake.service, run_id))["sessions"][0]
+    fresh = (await intake.service.data(query, id=again["id"]))["replaySession"]
+    assert before == {"stale": False, "state": "FINISHED"}
+    assert after == {"stale": True, "state": "FINISHED"}
+    assert fresh["stale"] is False
+
+
 async def test_host_replay_refused_with_reason(intake: Intake):
     trace = agent_trace(steps=1)
     await intake.send(trace)

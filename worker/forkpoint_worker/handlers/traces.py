@@ -54,12 +54,13 @@ async def derive_run(work: Work) -> None:
                 epoch=epoch,
                 redactor=services.redactor,
             )
-        await place_steps(raw, run_id)
+        moved = await place_steps(raw, run_id)
         if content is not None:
             await link_calls(raw, run_id)
         await total(raw, run_id)
         await find_mirrored(raw, run_id)
-        await raw.execute("update run set revision = revision + 1 where run_id = $1", run_id)
+        if moved or content is not None:
+            await raw.execute("update run set revision = revision + 1 where run_id = $1", run_id)
         if await mark_mapped(raw, run_id, stages):
             await again(raw, work.job, delay=_NOW)
         else:

@@ -100,6 +100,7 @@ class ReplaySessionFields:
     created_ns: BigInt
     started_ns: BigInt | None = strawberry.field(description="null while queued")
     ended_ns: BigInt | None = strawberry.field(description="null while open")
+    stale: bool = strawberry.field(description="The trace it replays has grown since")
     row: strawberry.Private[SessionRow]
 
     @strawberry.field(extensions=[PAYLOAD])
@@ -145,6 +146,7 @@ class ReplaySessionFields:
             created_ns=BigInt(row.created_ns),
             started_ns=big(row.started_ns),
             ended_ns=big(row.ended_ns),
+            stale=row.stale,
             row=row,
         )
 
