@@ -12,6 +12,7 @@ from forkpoint.events.model import RunStart, StepEnded, StepStarted
 from forkpoint.replay.answers import Answers
 from forkpoint.replay.continuation import Continuation
 from forkpoint.replay.fresh import Ask, Executed, Reply
+from forkpoint.replay.graph import Graph
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission, Target
 from forkpoint.replay.spec import read_spec
@@ -62,6 +63,7 @@ def go_on(
     policy: dict[str, Any] | None = None,
     replies: Sequence[Any] = (),
     again: bool = False,
+    executor: type[Continuation | Graph] = Continuation,
 ) -> Continued:
     """Continue a loop; models answer `replies`, or `again` what they answered in the recording."""
     recording, events = loop
@@ -70,7 +72,7 @@ def go_on(
     )
     target = Target(run_id=NEW, session="s", executor="loop", begins_ns=1_000, sender="test")
     emission = Reemission(RunStart(run_id="r", name="talk", started_ns=0), target)
-    made = Continuation(recording, events, spec, emission, now=lambda: 0)
+    made = executor(recording, events, spec, emission, now=lambda: 0)
     running, asked, answer, left = made.run(), list[Ask](), None, list(replies)
     while True:
         try:

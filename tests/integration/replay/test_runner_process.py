@@ -246,7 +246,7 @@ async def test_a_cancelled_replay_ends_its_process_though_it_will_not_listen(
     assert (await session_of(place.service, session))["state"] == "CANCELLED"
 
 
-async def test_a_killed_runner_takes_its_replays_with_it_and_they_are_runner_lost(
+async def test_runner_killed_takes_its_replays_with_it_and_they_are_runner_lost(
     place: Place, run: str, worker: Worker, database: Scratch
 ):
     (place.folder / "waits").touch()
@@ -270,7 +270,7 @@ async def test_a_killed_runner_takes_its_replays_with_it_and_they_are_runner_los
     assert (done["state"], done["reason"]) == ("FAILED", "runner_lost")
 
 
-async def test_of_two_that_hold_a_job_one_makes_the_run_and_the_other_loses_its_lease(
+async def test_runner_of_two_that_hold_a_job_one_makes_the_run_and_the_other_loses_its_lease(
     place: Place, run: str, database: Scratch
 ):
     async with socket_of(place.service) as socket:

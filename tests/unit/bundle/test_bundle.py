@@ -85,7 +85,7 @@ def test_a_replay_needs_nothing_but_the_bundle(bundle: Path):
         assert player.finish()["verdict"] == Verdict.IDENTICAL
 
 
-def test_the_same_run_makes_the_same_bytes(tmp_path: Path):
+def test_bundle_of_the_same_run_has_the_same_bytes(tmp_path: Path):
     made, other = tape(), tape()
     shuffled = list(other.store.blocks.items())
     random.Random(3).shuffle(shuffled)
@@ -116,7 +116,7 @@ def test_any_zip_tool_can_list_a_bundle(bundle: Path):
         assert {info.date_time for info in infos} == {(1980, 1, 1, 0, 0, 0)}
 
 
-def test_every_flipped_bit_is_refused(bundle: Path):
+def test_bundle_with_any_flipped_bit_is_refused(bundle: Path):
     whole = bundle.read_bytes()
     picks = random.Random(11).sample(range(len(whole) * 8), 1500)
     accepted: list[int] = []

@@ -186,7 +186,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_each_evil_archive_is_refused_within_bounded_memory(corpus: Path):
+def test_bundle_that_is_evil_is_refused_within_bounded_memory(corpus: Path):
     done = subprocess.run(
         [sys.executable, "-c", PROBE], cwd=corpus, capture_output=True, text=True, check=True
     )

@@ -28,7 +28,7 @@ def talk_of(family: str = "chat", turns: int = 3) -> tuple[Recording, list[Any]]
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("key", ["r#0", "r#1", "r#2", "r#4"])
-def test_unedited_every_request_is_rebuilt_with_equal_roots(family: str, key: str):
+def test_loop_unedited_rebuilds_every_request_with_equal_roots(family: str, key: str):
     loop = talk_of(family)
 
     new = go_on(loop, cut={"key": key})
@@ -41,7 +41,7 @@ def test_unedited_every_request_is_rebuilt_with_equal_roots(family: str, key: st
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_reply_that_asks_for_an_unrecorded_call_needs_its_output(family: str):
+def test_loop_edited_asks_for_the_output_of_an_unrecorded_call(family: str):
     loop = talk_of(family)
     edit = {"kind": "output", "key": "r#2", "value": reply_of(family, "n", {"order": 99})}
 
@@ -60,7 +60,7 @@ def test_a_reply_that_asks_for_an_unrecorded_call_needs_its_output(family: str):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_compacted_history_is_not_continued(family: str):
+def test_loop_with_a_compacted_history_is_not_continued(family: str):
     recording = Talk(family=family, compacted=True, turns=3).recording()
 
     with pytest.raises(ReplayError) as refused:
