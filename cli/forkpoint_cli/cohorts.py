@@ -57,6 +57,8 @@ def show_cohort(session: Session, found: Fields) -> None:
         Text(f"{bad} runs", style="red"),
         " with another",
     )
+    if left_out := cast("Sequence[str]", found["notComparable"]):
+        output.say(f"{len(left_out)} runs of another redaction key or codec are left out")
     output.say()
     places = cast("Sequence[Fields]", found["places"])
     output.table(

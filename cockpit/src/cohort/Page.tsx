@@ -98,6 +98,9 @@ function Status({ compared: { others, cohort } }: { compared: Compared }) {
     <span>
       {plural(cohort?.runs.length ?? 0, "run")} compared
       {total > MOST_RUNS ? `, the newest of ${count(total)}` : ""}
+      {cohort?.notComparable.length
+        ? `, ${count(cohort.notComparable.length)} of another key left out`
+        : ""}
     </span>
   );
 }

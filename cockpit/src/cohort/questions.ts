@@ -56,6 +56,8 @@ const cohort = v.object({
   format: v.literal("forkpoint.cohort/1"),
   good: v.number(),
   bad: v.number(),
+  /** Runs recorded under another key or codec: left out. */
+  notComparable: v.array(v.string()),
   places: v.array(place),
   runs: v.array(member),
 });

@@ -7,6 +7,7 @@ const cohort = readCohort({
   format: "forkpoint.cohort/1",
   good: 4,
   bad: 2,
+  notComparable: [],
   places: [
     { ...place, firstGood: 0, firstBad: 2, rootGood: 1, rootBad: 2 },
     { ...place, key: "r#5", firstGood: 3, firstBad: 0, rootGood: 4, rootBad: 2 },

@@ -46,6 +46,8 @@ class Cohort:
 
     members: Sequence[Member]
     places: Sequence[Place] = field(default_factory=list[Place])
+    left_out: Sequence[str] = ()
+    """Ids of runs whose digests cannot be compared with the base's: of another key or codec."""
 
     @property
     def good(self) -> int:
@@ -58,6 +60,7 @@ class Cohort:
             "format": FORMAT,
             "good": self.good,
             "bad": len(self.members) - self.good,
+            "notComparable": list(self.left_out),
             "places": [
                 {
                     "key": place.key,
@@ -84,8 +87,10 @@ class Cohort:
         }
 
 
-def cohort_of(comparisons: Iterable[Comparison]) -> Cohort:
+def cohort_of(comparisons: Iterable[Comparison], *, left_out: Sequence[str] = ()) -> Cohort:
     """Sum up comparisons that have the same base. Good is what comes to the base's outcome.
+
+    `left_out` names runs that could not be compared: they are told and do not count.
 
     Places come in the order of how much more often failed runs have a root there than good ones.
     """
@@ -117,6 +122,7 @@ def cohort_of(comparisons: Iterable[Comparison]) -> Cohort:
     return Cohort(
         members=members,
         places=sorted(places.values(), key=lambda place: _telling(place, goods, len(members))),
+        left_out=left_out,
     )
 
 

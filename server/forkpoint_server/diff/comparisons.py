@@ -95,20 +95,25 @@ class Comparisons:
 
     async def compare_each(
         self, project_id: int, base: UUID, others: Sequence[UUID]
-    ) -> list[Comparison]:
-        """One run with several; the base is loaded once. Raises as `compare`."""
+    ) -> tuple[list[Comparison], list[UUID]]:
+        """One run with several, and those that cannot be compared with it; the base is loaded once.
+
+        Raises as `compare`, but for `not_comparable`.
+        """
+        found, left_out = list[Comparison](), list[UUID]()
         async with self._database.reading(project_id) as connection:
             left = await load_columns(connection, project_id, base)
-            return [
-                await self._of_columns(
-                    connection,
-                    project_id,
-                    left,
-                    await load_columns(connection, project_id, other),
-                    _silent,
-                )
-                for other in others
-            ]
+            for other in others:
+                right = await load_columns(connection, project_id, other)
+                try:
+                    found.append(
+                        await self._of_columns(connection, project_id, left, right, _silent)
+                    )
+                except BadRequest as error:
+                    if error.code != DiffError.code:
+                        raise
+                    left_out.append(other)
+        return found, left_out
 
     async def _columns(
         self, connection: AsyncConnection, project_id: int, run_id: UUID

@@ -52,10 +52,10 @@ class DiffQuery:
         if len(runs) > MOST_RUNS:
             raise LimitExceeded("runs", MOST_RUNS)
         context = info.context
-        found = await context.services.comparisons.compare_each(
+        found, left_out = await context.services.comparisons.compare_each(
             context.project_id, _run_id(base), [_run_id(run) for run in runs]
         )
-        return JSON(cohort_of(found).to_json())
+        return JSON(cohort_of(found, left_out=[str(run) for run in left_out]).to_json())
 
 
 def read_pair(a: str, b: str) -> Pair:

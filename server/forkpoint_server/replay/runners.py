@@ -116,7 +116,7 @@ async def deliver(raw: Driver, project_id: int, runner: Runner, *, most: int) ->
     rows = await raw.fetch(
         f"""
         with due as materialized (
-          select run_id, session_id
+          select run_id as due_run, session_id as due_session
           from replay_session
           where project_id = $1 and executor = 'host' and state = 'queued'
             and entrypoint = any ($3::text[]) and (runner is null or runner = $4)
@@ -125,12 +125,12 @@ async def deliver(raw: Driver, project_id: int, runner: Runner, *, most: int) ->
           order by created_ns
           limit $5
           for update skip locked)
-        update replay_session as given
+        update replay_session
         set owner = $2, fence = fence + 1, deliveries = deliveries + 1,
           lease_until = clock_timestamp() + interval '{LEASE_S} seconds'
         from due
-        where given.run_id = due.run_id and given.session_id = due.session_id
-        returning {_prefixed()}
+        where run_id = due_run and session_id = due_session
+        returning {COLUMNS}
         """,
         project_id,
         runner.runner_id,
@@ -157,8 +157,3 @@ async def over(raw: Driver, project_id: int, session_ids: Sequence[str]) -> dict
         project_id,
     )
     return {row[0]: row[1] for row in rows}
-
-
-def _prefixed() -> str:
-    """The columns of a session, of the updated row."""
-    return ", ".join(f"given.{column.strip()}" for column in COLUMNS.split(","))

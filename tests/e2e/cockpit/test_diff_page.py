@@ -272,7 +272,7 @@ def test_a_growing_run_updates_the_page_by_itself(desk: Desk, recording: str):
                 look(number, "yes" if number == 5 else "no")
             assert forkpoint.flush(30)
             expect(page.locator('[data-row="5"][data-class="intervention"]')).to_be_visible()
-            expect(page.get_by_role("region", name="First divergence")).to_contain_text("#11")
+            expect(page.get_by_role("region", name="First divergence")).to_contain_text("look")
             look(7, "no")
             recorded.close()
             assert forkpoint.flush(30)

@@ -145,15 +145,17 @@ async def test_a_cohort_says_where_runs_with_another_outcome_part(service: Servi
         talk("text", "sum"),
         talk("poison of some length", "no"),
     )
-    for run in (base, same, other):
+    stranger = talk("text", "sum")
+    stranger.start["redaction_key_id"] = "0badc0de"
+    for run in (base, same, other, stranger):
         await run.send(service)
+    members = [same.run_id, stranger.run_id, other.run_id]
     query = "query($base: ID!, $runs: [ID!]!) { cohort(base: $base, runs: $runs) }"
 
-    found = (await service.data(query, base=base.run_id, runs=[same.run_id, other.run_id]))[
-        "cohort"
-    ]
+    found = (await service.data(query, base=base.run_id, runs=members))["cohort"]
 
     assert [run["run"] for run in found["runs"]] == [same.run_id, other.run_id]
+    assert found["notComparable"] == [stranger.run_id]
     assert (found["places"][0]["name"], found["places"][0]["class"]) == (
         "read_file",
         "origin (external)",
