@@ -48,6 +48,8 @@ replay_session = Table(
     Column("created_ns", BigInteger, nullable=False),
     Column("started_ns", BigInteger),
     Column("ended_ns", BigInteger),
+    # Of a recording made of a trace: spans may still come.
+    Column("run_revision", Integer),
 )
 
 replay_progress = Table(
