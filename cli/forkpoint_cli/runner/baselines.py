@@ -54,7 +54,7 @@ class Baselines:
             return answer.result()
         try:
             answer.set_result(_replayed(session, opened, program, environment, leash))
-        except Stopped:
+        except BaseException:  # nobody may wait for ever, nor take it for an answer later
             with self._lock:
                 del self._known[key]
             answer.set_result(False)

@@ -33,6 +33,13 @@ class _Waiting:
     size: int
     answer: asyncio.Future[IngestResult | None]
 
+    def has_lane(self) -> bool:
+        """Whether it was told to store, itself and others."""
+        answer = self.answer
+        if not answer.done() or answer.cancelled() or answer.exception() is not None:
+            return False
+        return answer.result() is None
+
     def settle(self, result: IngestResult | ServerError) -> None:
         """Answer, unless that was done or nobody waits any more."""
         if self.answer.done():
@@ -99,7 +106,7 @@ class Gathering:
         except asyncio.CancelledError:
             if mine in lanes.waiting:
                 lanes.waiting.remove(mine)
-            elif not mine.answer.cancelled() and mine.answer.result() is None:
+            elif mine.has_lane():
                 self._hand_over(principal, lanes)
             raise
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
-
 import strawberry
 from forkpoint.diff.verify import SAMPLES
 
@@ -20,7 +17,7 @@ from forkpoint_server.graphql.mutations.replay import note_grants
 from forkpoint_server.graphql.scalars import JSON, BigInt
 from forkpoint_server.graphql.types.attribution import Attribution, VerifyPlan
 from forkpoint_server.graphql.types.enums import ReplayExecutor
-from forkpoint_server.graphql.types.replayinputs import check_name
+from forkpoint_server.graphql.types.replayinputs import check_name, read_object
 from forkpoint_server.live.topics import attribution_topic, runners_topic
 from forkpoint_server.query.digests import read_run_id
 from forkpoint_server.replay.plans import Asked
@@ -91,11 +88,11 @@ class VerifyCauseInput:
             rows=self.rows,
             samples=self.samples,
             limits=(self.budget or VerifyBudgetInput()).read(),
-            policy=_object(self.policy, "policy"),
-            expect=_object(self.expect, "expect"),
+            policy=read_object(self.policy, "policy"),
+            expect=read_object(self.expect, "expect"),
             executor=executor,
             entrypoint=self.entrypoint,
-            arguments=_object(self.arguments, "arguments"),
+            arguments=read_object(self.arguments, "arguments"),
             runner=self.runner,
             grants=grants,
         )
@@ -185,11 +182,3 @@ def _there(row: attributions.Attribution | None) -> attributions.Attribution:
     if row is None:
         raise NotFound("attribution")
     return row
-
-
-def _object(value: object, field: str) -> Mapping[str, object] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise BadRequest(f"`{field}` must be an object", field=field)
-    return cast("Mapping[str, object]", value)

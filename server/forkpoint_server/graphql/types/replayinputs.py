@@ -60,11 +60,11 @@ class StartReplayInput:
             run_id=run_id,
             cut=None if self.cut is None else _cut(self.cut),
             edits=_listed(self.edits, "edits", MOST_EDITS),
-            policy=_object(self.policy, "policy"),
+            policy=read_object(self.policy, "policy"),
             executor=self.executor,
             runner=self.runner,
             entrypoint=self.entrypoint,
-            arguments=_object(self.arguments, "arguments"),
+            arguments=read_object(self.arguments, "arguments"),
             models=[str(each) for each in _listed(self.models, "models", MOST_MODELS)],
             resumes=_session_id(self.resumes),
             grants=[scope.value for scope in sorted(principal.scopes)],
@@ -93,7 +93,8 @@ def _listed(value: object, field: str, most: int) -> list[object]:
     return listed
 
 
-def _object(value: object, field: str) -> Mapping[str, object] | None:
+def read_object(value: object, field: str) -> Mapping[str, object] | None:
+    """A JSON object of an input; raises `BadRequest` naming the field."""
     if value is None:
         return None
     if not isinstance(value, dict):
