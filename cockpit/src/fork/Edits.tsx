@@ -2,65 +2,38 @@ import { Button } from "../ui/Button";
 import { Chip } from "../ui/Chip";
 import { Skeleton } from "../ui/State";
 import styles from "./Composer.module.css";
-import { EDIT_TABS, type EditTab, HELD, type Original, textFor, type Written } from "./draft";
+import { type EditTab, HELD, LINES, OF_HOST, type Original, textFor, type Written } from "./draft";
+import { EditLine } from "./EditLine";
+import { EDIT_LABEL, EditTabs } from "./EditTabs";
 import { Editor } from "./editor/Editor";
 import type { Composing } from "./useComposer";
 
-const LABEL: Record<EditTab, string> = {
-  output: "Output",
-  input: "Input",
-  prompt: "Prompt",
-  model: "Model",
-  params: "Parameters",
-  tools: "Tools",
-  fail: "Fail",
-};
+/** Kinds that take no patch. */
+const WHOLE: ReadonlySet<EditTab> = new Set(["insert", "drop", "env"]);
 
 const HINT: Record<EditTab, string> = {
   output: "What this step answers instead.",
   input: "What this step is asked instead, part by part.",
+  insert: 'What is put into a list of its input: at the end, or before place "at".',
+  fail: "An HTTP status such as 429, or a message: the step fails with it.",
+  drop: "The call does nothing and returns nothing.",
+  latency: "Seconds by which its answer comes later.",
   prompt: "The system text of every model call from the cut on.",
   model: "The model that answers from the cut on.",
   params: "Parameters of every model call from the cut on.",
   tools: "Tools that every model call from the cut on may use.",
-  fail: "An HTTP status such as 429, or a message: the step fails with it.",
+  env: "Environment variables of the process by name; null unsets one.",
+  clock: "Seconds the clock of the process is put on, or what its time is then.",
+  impl: "The function that runs in the place of this tool whenever it is called.",
 };
 
 /** One tab for each kind of edit; what is written stays in this browser tab until it is launched. */
 export function Edits({ composing }: { composing: Composing }) {
-  const { tab, setTab, draft, read, planning } = composing;
+  const { tab, draft, planning } = composing;
   const refused = planning.current ? refusedTabs(composing) : {};
   return (
     <section className={styles.edits} aria-label="Edits">
-      <div role="tablist" aria-label="Edits" className={styles.tabs}>
-        {EDIT_TABS.map((each) => (
-          <button
-            type="button"
-            role="tab"
-            key={each}
-            id={`edit-${each}`}
-            aria-selected={each === tab}
-            aria-controls="edit-panel"
-            tabIndex={each === tab ? 0 : -1}
-            className={styles.tab}
-            onClick={() => setTab(each)}
-            onKeyDown={(event) => {
-              const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-              if (by === 0) return;
-              const next =
-                EDIT_TABS[(EDIT_TABS.indexOf(each) + by + EDIT_TABS.length) % EDIT_TABS.length];
-              if (!next) return;
-              event.preventDefault();
-              setTab(next);
-              document.getElementById(`edit-${next}`)?.focus();
-            }}
-          >
-            {LABEL[each]}
-            {read.tabs.includes(each) ? <b title="edited">●</b> : null}
-            {read.mistakes[each] || refused[each] ? <i title="cannot be used">!</i> : null}
-          </button>
-        ))}
-      </div>
+      <EditTabs composing={composing} refused={refused} />
       <div id="edit-panel" role="tabpanel" aria-labelledby={`edit-${tab}`} className={styles.panel}>
         <TabBody key={tab} composing={composing} refusal={refused[tab] ?? null} />
       </div>
@@ -85,7 +58,8 @@ function refusedTabs({ planning, read }: Composing): Partial<Record<EditTab, str
 }
 
 function TabBody({ composing, refusal }: { composing: Composing; refusal: string | null }) {
-  const { tab, originals, read } = composing;
+  const { tab, originals, places, read } = composing;
+  const homeless = OF_HOST.has(tab) && places.length === 0;
   const failure = originals.failed[tab];
   const original = originals.found[tab];
   const mistake = read.mistakes[tab] ?? refusal;
@@ -93,13 +67,20 @@ function TabBody({ composing, refusal }: { composing: Composing; refusal: string
     <>
       <p className={styles.hint}>
         {HINT[tab]}
-        {HELD.has(tab) ? <Chip>from the cut on</Chip> : <Chip>this step</Chip>}
+        {HELD.has(tab) ? <Chip>from the cut on</Chip> : null}
       </p>
+      {homeless ? (
+        <p className={styles.warning}>
+          No runner is online, and only a process that runs the agent's code can do this: start one
+          with <code>forkpoint runner --entry name=module:function</code>, or fork from the command
+          line.
+        </p>
+      ) : null}
       {failure ? (
         <p className={styles.trouble} role="alert">
           {failure.message}
         </p>
-      ) : original ? (
+      ) : homeless && !(tab in composing.draft.edits) ? null : original ? (
         <Writing composing={composing} original={original} />
       ) : (
         <Skeleton rows={5} label="Loading what was recorded" />
@@ -119,22 +100,31 @@ function Writing({ composing, original }: { composing: Composing; original: Orig
   const written = draft.edits[tab] ?? first;
   const put = (next: Written) =>
     write(tab, next.text === first.text && next.as === first.as ? null : next);
-  const line = tab === "model" || tab === "fail";
+  const line = LINES.has(tab);
   return (
     <>
       {line ? (
-        <Line tab={tab} written={written} onChange={(text) => put({ text, as: "text" })} />
+        <EditLine tab={tab} text={written.text} onChange={(text) => put({ text, as: "text" })} />
+      ) : tab === "drop" ? (
+        <label className={styles.drop}>
+          <input
+            type="checkbox"
+            checked={written.text === "true"}
+            onChange={({ target }) => put({ text: String(target.checked), as: "json" })}
+          />
+          drop this call
+        </label>
       ) : (
         <Editor
           text={written.text}
           language={written.as === "text" ? "text" : "json"}
           before={written.as === first.as && written.text !== first.text ? first.text : null}
-          label={LABEL[tab]}
+          label={EDIT_LABEL[tab]}
           onChange={(text) => put({ text, as: written.as })}
         />
       )}
       <p className={styles.ways}>
-        {line ? null : (
+        {line || WHOLE.has(tab) ? null : (
           <Ways tab={tab} original={original} written={written} first={first} onChange={put} />
         )}
         {tab in draft.edits ? (
@@ -143,38 +133,6 @@ function Writing({ composing, original }: { composing: Composing; original: Orig
           </Button>
         ) : null}
       </p>
-    </>
-  );
-}
-
-function Line({
-  tab,
-  written,
-  onChange,
-}: {
-  tab: EditTab;
-  written: Written;
-  onChange: (text: string) => void;
-}) {
-  return (
-    <>
-      <input
-        className={styles.line}
-        value={written.text}
-        aria-label={LABEL[tab]}
-        placeholder={tab === "fail" ? "429" : "model id"}
-        spellCheck={false}
-        list={tab === "fail" ? "failures" : undefined}
-        onChange={(event) => onChange(event.target.value)}
-      />
-      {tab === "fail" ? (
-        <datalist id="failures">
-          <option value="429" />
-          <option value="500" />
-          <option value="503" />
-          <option value="connection reset" />
-        </datalist>
-      ) : null}
     </>
   );
 }

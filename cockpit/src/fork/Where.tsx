@@ -151,7 +151,8 @@ function Baseline({ composing }: { composing: Composing }) {
   const unproven = plan.notes.some((note) => note.toLowerCase() === "baseline_unproven");
   return unproven ? (
     <p className={styles.warning}>
-      Baseline unproven: no exact replay of this run was identical yet. The result says so too.
+      Not proven yet that this run replays identically without edits. That is tried first; if it
+      does not, the result says so.
     </p>
   ) : (
     <p className={styles.place}>✓ baseline identical</p>

@@ -103,6 +103,46 @@ describe("edits of a draft", () => {
     ]);
   });
 
+  test("seconds, moments and functions are written in one line, and are checked", () => {
+    const line = (tab: EditTab, text: string) => {
+      const read = readDraft(written({ [tab]: { text, as: "text" } }), KEY, {});
+      return read.mistakes[tab] ? "mistaken" : read.edits[0];
+    };
+
+    expect(line("latency", "2.5")).toEqual({ kind: "latency", key: KEY, value: 2.5 });
+    expect(line("clock", " 3600 ")).toEqual({ kind: "clock", value: 3600 });
+    expect(line("clock", "2026-01-31T09:00:00Z")).toEqual({
+      kind: "clock",
+      value: "2026-01-31T09:00:00Z",
+    });
+    expect(line("impl", "app.fakes:look")).toEqual({
+      kind: "impl",
+      key: KEY,
+      value: "app.fakes:look",
+    });
+    expect([
+      line("latency", "601"),
+      line("latency", "-1"),
+      line("clock", "tomorrow"),
+      line("impl", "app.fakes"),
+    ]).toEqual(["mistaken", "mistaken", "mistaken", "mistaken"]);
+  });
+
+  test("calls are dropped, items put in and variables set, or nothing is edited", () => {
+    const empty = { insert: whole({ part: "messages", items: [] }), drop: whole(false) };
+    const edits = (each: Parameters<typeof written>[0]) =>
+      readDraft(written(each), KEY, empty).edits;
+    const insert = '{"part": "messages", "at": 1, "items": [{"role": "user"}]}';
+
+    expect(edits({ drop: "true", insert, env: '{"MOOD": "merry", "OLD": null}' })).toEqual([
+      { kind: "insert", key: KEY, value: JSON.parse(insert) },
+      { kind: "drop", key: KEY, value: true },
+      { kind: "env", value: { MOOD: "merry", OLD: null } },
+    ]);
+    expect(edits({ drop: "false", insert: '{"items": []}', env: "{}" })).toEqual([]);
+    expect(readDraft(written({ env: '{"MOOD": 1}' }), KEY, {}).mistakes.env).toContain("MOOD");
+  });
+
   test("what cannot be read stands at its tab and makes no edit", () => {
     const draft = written({
       output: "{",

@@ -3,8 +3,29 @@
 import { isRecord } from "../graphql/failure";
 
 /** The tabs of the composer; each makes at most one edit of `replay.md`, section 9. */
-export const EDIT_TABS = ["output", "input", "prompt", "model", "params", "tools", "fail"] as const;
+export const EDIT_TABS = [
+  "output",
+  "input",
+  "insert",
+  "fail",
+  "drop",
+  "latency",
+  "prompt",
+  "model",
+  "params",
+  "tools",
+  "env",
+  "clock",
+  "impl",
+] as const;
 export type EditTab = (typeof EDIT_TABS)[number];
+
+/** What an edit changes: the step at the cut, every model call after it, or the agent's process. */
+export const EDIT_GROUPS: readonly (readonly [string, readonly EditTab[]])[] = [
+  ["this step", ["output", "input", "insert", "fail", "drop", "latency"]],
+  ["models after", ["prompt", "model", "params", "tools"]],
+  ["the process", ["env", "clock", "impl"]],
+];
 
 /** How the text of a tab is read. */
 export type Writing = "json" | "text" | "patch";
@@ -36,8 +57,22 @@ export interface Read {
   readonly mistakes: Readonly<Partial<Record<EditTab, string>>>;
 }
 
-/** Kinds that hold for all model calls from the cut on; the others change the step alone. */
-export const HELD: ReadonlySet<EditTab> = new Set(["prompt", "model", "params", "tools"]);
+/** Kinds that hold from the cut on; the others change the step alone. */
+export const HELD: ReadonlySet<EditTab> = new Set([
+  "prompt",
+  "model",
+  "params",
+  "tools",
+  "env",
+  "clock",
+  "impl",
+]);
+/** Kinds that only a process that runs the agent's code can make. */
+export const OF_HOST: ReadonlySet<EditTab> = new Set(["env", "clock", "impl"]);
+/** Kinds that are written in one line. */
+export const LINES: ReadonlySet<EditTab> = new Set(["model", "fail", "latency", "clock", "impl"]);
+
+const LATENCY_LIMIT_S = 600;
 
 /** The edits of a draft; a text that cannot be read, or changes nothing, makes none. */
 export function readDraft(
@@ -54,7 +89,7 @@ export function readDraft(
     try {
       const change = changeOf(tab, written, originals[tab]?.value);
       if (change === null) continue;
-      edits.push({ kind: tab, ...(HELD.has(tab) ? {} : { key }), ...change });
+      edits.push({ kind: tab, ...(HELD.has(tab) && tab !== "impl" ? {} : { key }), ...change });
       tabs.push(tab);
     } catch (error) {
       mistakes[tab] = error instanceof Error ? error.message : "cannot be read";
@@ -66,20 +101,54 @@ export function readDraft(
 /** The value or patch of one edit; null when it changes nothing. */
 function changeOf(tab: EditTab, { text, as }: Written, original: unknown): object | null {
   if (as === "patch") return { patch: readPatch(text) };
-  if (tab === "fail") return text.trim() === "" ? null : { value: failure(text.trim()) };
-  if (tab === "model")
-    return text.trim() === "" || text === original ? null : { value: text.trim() };
+  if (LINES.has(tab)) {
+    const line = text.trim();
+    return line === "" || line === original ? null : { value: lineValue(tab, line) };
+  }
   const value = as === "text" ? text : parsed(text);
   if (same(value, original)) return null;
+  if (tab === "drop") return value === true ? { value } : null;
+  if (tab === "insert") return insertion(value);
+  if (tab === "env") return environment(asObject(value));
   if (tab === "input") return { value: changedMembers(asObject(value), original) };
   if (tab === "params") return paramsChange(asObject(value), original);
   if (tab === "tools" && !Array.isArray(value)) throw new Error("Tools are a list.");
   return { value };
 }
 
-/** An HTTP status, or a message. */
-function failure(text: string): number | string {
-  return /^[45]\d\d$/.test(text) ? Number(text) : text;
+/** What one line says: an id, a status or message, seconds, a moment, `module:function`. */
+function lineValue(tab: EditTab, line: string): number | string {
+  const seconds = Number(line);
+  switch (tab) {
+    case "fail":
+      return /^[45]\d\d$/.test(line) ? seconds : line;
+    case "latency":
+      if (seconds >= 0 && seconds <= LATENCY_LIMIT_S) return seconds;
+      throw new Error(`Seconds between 0 and ${LATENCY_LIMIT_S} are wanted here.`);
+    case "clock":
+      if (Number.isFinite(seconds)) return seconds;
+      if (/^\d{4}-\d\d-\d\d/.test(line) && !Number.isNaN(Date.parse(line))) return line;
+      throw new Error("Seconds to add, or a moment such as 2026-01-31T09:00:00Z, are wanted here.");
+    case "impl":
+      if (/^[^\s:]+:[^\s:]+$/.test(line)) return line;
+      throw new Error("A function is named as module:function.");
+    default:
+      return line;
+  }
+}
+
+/** `{part, at, items}`; no items are no change. */
+function insertion(value: unknown): object | null {
+  const { items } = asObject(value);
+  if (!Array.isArray(items)) throw new Error('"items" is the list of what is put in.');
+  return items.length === 0 ? null : { value };
+}
+
+/** Variables by name; no names are no change. */
+function environment(value: Record<string, unknown>): object | null {
+  const wrong = Object.entries(value).find(([, to]) => to !== null && typeof to !== "string");
+  if (wrong) throw new Error(`${wrong[0]} is set to a text, or to null to unset it.`);
+  return Object.keys(value).length === 0 ? null : { value };
 }
 
 function parsed(text: string): unknown {
@@ -162,14 +231,14 @@ export function holdsMore(value: unknown): boolean {
   return Object.values(value).some(holdsMore);
 }
 
+const EMPTY: Readonly<Partial<Record<EditTab, string>>> = { output: "null", tools: "[]" };
+
 /** The text a tab begins with. */
 export function textFor({ value, only }: Original, tab: EditTab): Written {
   if (only === "patch") return { text: "[]", as: "patch" };
-  if (tab === "fail") return { text: "", as: "text" };
   if (typeof value === "string") return { text: value, as: "text" };
-  if (tab === "model" || tab === "prompt") return { text: "", as: "text" };
-  if (value === undefined)
-    return { text: tab === "tools" ? "[]" : tab === "output" ? "null" : "{}", as: "json" };
+  if (LINES.has(tab) || tab === "prompt") return { text: "", as: "text" };
+  if (value === undefined) return { text: EMPTY[tab] ?? "{}", as: "json" };
   return { text: JSON.stringify(value, null, 2), as: "json" };
 }
 

@@ -40,9 +40,20 @@ export async function loadOriginal(
       return value(run, model, "input.params");
     case "tools":
       return value(run, model, "input.tools");
-    case "fail":
+    case "insert":
+      return { value: { part: listPart(step), items: [] }, only: null };
+    case "drop":
+      return { value: false, only: null };
+    default:
       return NOTHING;
   }
+}
+
+/** The input part of a step that is most likely a list. */
+function listPart(step: StepOf): string {
+  const roles = step.artifacts.map(({ role }) => role);
+  const found = ["messages", "subject", "state"].find((name) => roles.includes(`input.${name}`));
+  return found ?? "messages";
 }
 
 async function part(run: string, step: StepOf, name: string): Promise<Original> {

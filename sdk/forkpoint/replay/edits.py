@@ -32,12 +32,10 @@ EditKind = Literal[
     "impl",
 ]
 _ANSWERS = frozenset({"output", "fail", "drop"})
-HOST_ONLY = frozenset({"drop", "insert", "env", "clock", "impl"})
-"""Edits that need the agent's code to run."""
 _HELD = frozenset({"prompt", "params", "model", "tools"})
 """Hold from the cut on, for model calls; the others change one step."""
-_OF_HOST = frozenset({"env", "clock", "impl"})
-"""Hold from the cut on, for the whole process."""
+OF_HOST = frozenset({"env", "clock", "impl"})
+"""Hold from the cut on, for the whole process; they need the agent's code to run."""
 LATENCY_LIMIT_S = 600
 
 
@@ -98,11 +96,11 @@ class EditPlan:
                 continue
             place = _place(edit, recording, cut)
             held = edit.kind in _HELD and edit.key is None
-            if edit.kind in _OF_HOST:
+            if edit.kind in OF_HOST:
                 self._file_of_host((number, edit), recording.types[place])
             else:
                 self._file((number, edit), place, held=held)
-            held = held or edit.kind in _OF_HOST
+            held = held or edit.kind in OF_HOST
             target = None if held else place
             claims += [(number, target, pointer) for pointer in _pointers(edit)]
         _refuse_conflicts(claims)

@@ -6,9 +6,11 @@ import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 from forkpoint.errors import ReplayError
+from forkpoint.replay.edits import OF_HOST
 from forkpoint.replay.plan import Plan, make_plan
 from forkpoint.replay.spec import ReplaySpec, read_spec
 
@@ -67,6 +69,12 @@ class Asked:
     def is_fork(self) -> bool:
         """Whether anything may differ from the recording on purpose."""
         return bool(self.cut or self.edits or self.models)
+
+    @property
+    def of_process(self) -> list[str]:
+        """Kinds of the edits that change the process in which the agent's code runs."""
+        read = (cast("Mapping[str, object]", edit) for edit in self.edits if isinstance(edit, dict))
+        return [kind for kind in (str(edit.get("kind")) for edit in read) if kind in OF_HOST]
 
     def spec(self, session: str, new_run: str | None) -> dict[str, object]:
         """The spec of one session, as `read_spec` takes it and as a runner is given it."""
@@ -163,7 +171,7 @@ def _spec(asked: Asked) -> ReplaySpec:
 
 def _best(asked: Asked) -> Executor:
     """Agent code where it is at hand, else what a worker can do without it."""
-    if asked.entrypoint is not None:
+    if asked.entrypoint is not None or asked.of_process:
         return Executor.HOST
     if asked.models:
         return Executor.SINGLE
@@ -178,6 +186,10 @@ def _unfit(executor: Executor, asked: Asked, *, derived: bool) -> str | None:
         return DERIVED if derived and not asked.is_fork else None
     if executor not in WORKER_EXECUTORS:
         return "no worker does this here"
+    if asked.of_process:
+        return (
+            f"`{asked.of_process[0]}` changes the process of the agent's code: a runner does that"
+        )
     if executor is Executor.VERIFY and asked.is_fork:
         return "a recording is verified as it is: without cut and edits"
     if executor is Executor.GRAPH and not asked.edits:

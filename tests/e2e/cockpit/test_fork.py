@@ -34,7 +34,7 @@ def check(answer):
     gate = os.environ.get("GATE")
     if gate:
         Path(gate).read_text()  # a pipe: this waits until the test writes
-    return {"checked": answer}
+    return {"checked": answer, "mood": os.environ.get("MOOD", "plain")}
 
 def main():
     with forkpoint.run("bottle-agent") as run:
@@ -94,9 +94,9 @@ def plan(page: Page) -> Locator:
     return page.get_by_label("Plan", exact=True)
 
 
-def write(page: Page, text: str) -> None:
-    """Replace what stands in the editor."""
-    editor = page.get_by_role("textbox", name="Output")
+def write(page: Page, text: str, tab: str = "Output") -> None:
+    """Replace what stands in the editor of a tab."""
+    editor = page.get_by_role("textbox", name=tab)
     editor.click()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.insert_text(text)
@@ -110,7 +110,10 @@ def test_a_step_is_edited_launched_followed_to_its_end_and_compared(
         page.keyboard.press("f")
         page.wait_for_url("**/fork/**")
 
-        write(page, '{"place": "cellar", "bottles": 80}')
+        write(page, '{"place": "cellar", "bottles": ')
+        page.keyboard.type("8", delay=0)
+        page.keyboard.type("0}")
+        expect(page.get_by_role("textbox", name="Output")).to_contain_text('"bottles": 80}')
         expect(plan(page).get_by_label("runs in")).to_have_value("host-0", timeout=SOON_MS)
         expect(plan(page)).to_contain_text("edited")
         page.get_by_role("radio", name="All live").check()
@@ -134,6 +137,30 @@ def test_a_step_is_edited_launched_followed_to_its_end_and_compared(
         banner = page.get_by_role("region", name="First divergence")
         expect(banner).to_contain_text("look", timeout=SOON_MS)
         expect(banner).to_contain_text("intervention")
+
+
+def test_the_process_of_the_agent_is_edited_from_the_cut_on(
+    desk: Desk, recording: str, agent: Agent
+):
+    with desk.page(f"{recording}/runs/{agent.run}") as page:
+        rows(page).filter(has_text="check").click()
+        page.keyboard.press("f")
+        page.get_by_role("tab", name="Environment").click()
+        write(page, '{"MOOD": "merry"}', "Environment")
+        expect(plan(page).get_by_label("runs in")).to_have_value("host-0", timeout=SOON_MS)
+        page.get_by_role("radio", name="All live").check()
+        page.get_by_label("hosts that may be reached").fill("127.0.0.1")
+        launch = plan(page).get_by_role("button", name="Fork, live up to $1.00")
+        expect(launch).to_be_enabled(timeout=SOON_MS)
+        launch.click()
+
+        page.wait_for_url("**/runs/**base=**", timeout=SOON_MS)
+        agent.gate.write_text("go on")
+        result = page.get_by_label("Result of the replay", exact=True)
+        expect(result).to_contain_text("forked", timeout=SOON_MS)
+        rows(page).nth(3).click()
+        page.get_by_role("tab", name="Output").click()
+        expect(page.get_by_role("tabpanel")).to_contain_text("merry", timeout=SOON_MS)
 
 
 def test_a_draft_that_cannot_be_read_is_not_launched_and_outlives_a_reload(

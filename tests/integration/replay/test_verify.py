@@ -121,6 +121,20 @@ async def test_a_plan_of_a_fork_names_past_cut_and_suffix(service: Service):
     assert (plan["executor"], plan["waits"]) == ("HOST", "no runner with app:main is online")
 
 
+async def test_edits_of_the_process_are_left_to_runners(service: Service):
+    recording = tool_loop()
+    await recording.send(service)
+    edits = [{"kind": "env", "value": {"MOOD": "merry"}}]
+
+    asked = {"dryRun": True, "cut": {"key": "r#1"}, "edits": edits}
+    best = (await start(service, recording.run_id, **asked))["plan"]
+    graph = (await start(service, recording.run_id, executor="GRAPH", **asked))["plan"]
+
+    assert (best["executor"], best["refusals"][0]["code"]) == ("HOST", "ENTRYPOINT_MISSING")
+    assert [refusal["code"] for refusal in graph["refusals"]] == ["EXECUTOR_UNFIT"]
+    assert "`env` changes the process" in graph["refusals"][0]["message"]
+
+
 async def test_what_cannot_be_replayed_is_refused_at_its_field(service: Service):
     recording = tool_loop()
     await recording.send(service)

@@ -4,7 +4,13 @@ import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { unifiedMergeView } from "@codemirror/merge";
-import { Compartment, EditorState, type Extension } from "@codemirror/state";
+import {
+  Annotation,
+  Compartment,
+  EditorState,
+  type Extension,
+  type Transaction,
+} from "@codemirror/state";
 import {
   drawSelection,
   EditorView,
@@ -13,6 +19,7 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { Echoes } from "./echoes";
 
 export interface Wanted {
   readonly text: string;
@@ -41,6 +48,7 @@ const KEYS = [...defaultKeymap, ...historyKeymap].filter(({ key }) => key !== "M
 
 export function mountEditor(parent: HTMLElement, wanted: Wanted): Editor {
   let current = wanted;
+  const echoes = new Echoes(wanted.text);
   const language = new Compartment();
   const changes = new Compartment();
   const view = new EditorView({
@@ -59,7 +67,10 @@ export function mountEditor(parent: HTMLElement, wanted: Wanted): Editor {
         keymap.of([{ key: "Escape", run: leave }, ...KEYS]),
         EditorView.contentAttributes.of({ "aria-label": wanted.label, spellcheck: "false" }),
         EditorView.updateListener.of((update) => {
-          if (update.docChanged) current.onChange(update.state.doc.toString());
+          if (!update.docChanged || update.transactions.some(isFromOutside)) return;
+          const text = update.state.doc.toString();
+          echoes.say(text);
+          current.onChange(text);
         }),
         language.of(languageOf(wanted)),
         changes.of(changesOf(wanted)),
@@ -73,19 +84,21 @@ export function mountEditor(parent: HTMLElement, wanted: Wanted): Editor {
       const effects = [];
       if (next.language !== before.language) effects.push(language.reconfigure(languageOf(next)));
       if (next.before !== before.before) effects.push(changes.reconfigure(changesOf(next)));
-      const outside = next.text !== view.state.doc.toString();
-      if (outside || effects.length) {
-        view.dispatch({
-          effects,
-          ...(outside
-            ? { changes: { from: 0, to: view.state.doc.length, insert: next.text } }
-            : {}),
-        });
-      }
+      const news = echoes.isNews(next.text) && next.text !== view.state.doc.toString();
+      const whole = { from: 0, to: view.state.doc.length, insert: next.text };
+      if (news) view.dispatch({ effects, changes: whole, annotations: outside.of(true) });
+      else if (effects.length) view.dispatch({ effects });
     },
     focus: () => view.focus(),
     dispose: () => view.destroy(),
   };
+}
+
+/** Marks a text that the page put in: it is not reported back. */
+const outside = Annotation.define<boolean>();
+
+function isFromOutside(transaction: Transaction): boolean {
+  return transaction.annotation(outside) === true;
 }
 
 /** Esc gives the keys back to the page: an editor must not keep a reader in. */
