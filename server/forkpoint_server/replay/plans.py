@@ -187,9 +187,11 @@ def _unfit(executor: Executor, asked: Asked, *, derived: bool) -> str | None:
     if executor not in WORKER_EXECUTORS:
         return "no worker does this here"
     if asked.of_process:
-        return (
-            f"`{asked.of_process[0]}` changes the process of the agent's code: a runner does that"
-        )
+        return f"`{asked.of_process[0]}` changes the agent's process: a runner does that"
+    return _unfit_worker(executor, asked)
+
+
+def _unfit_worker(executor: Executor, asked: Asked) -> str | None:
     if executor is Executor.VERIFY and asked.is_fork:
         return "a recording is verified as it is: without cut and edits"
     if executor is Executor.GRAPH and not asked.edits:

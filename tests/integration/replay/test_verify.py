@@ -132,7 +132,7 @@ async def test_edits_of_the_process_are_left_to_runners(service: Service):
 
     assert (best["executor"], best["refusals"][0]["code"]) == ("HOST", "ENTRYPOINT_MISSING")
     assert [refusal["code"] for refusal in graph["refusals"]] == ["EXECUTOR_UNFIT"]
-    assert "`env` changes the process" in graph["refusals"][0]["message"]
+    assert "`env` changes the agent's process" in graph["refusals"][0]["message"]
 
 
 async def test_what_cannot_be_replayed_is_refused_at_its_field(service: Service):
