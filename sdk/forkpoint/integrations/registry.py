@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
@@ -9,8 +10,11 @@ from typing import Protocol, cast
 
 from forkpoint.capture import process
 from forkpoint.errors import CaptureError, UsageError
+from forkpoint.integrations.arrivals import when_imported
 
-LIBRARIES = ("openai", "httpx", "urllib")
+LIBRARIES = ("openai", "httpx", "httpx2", "aiohttp", "urllib")
+_LATER = frozenset({"httpx", "httpx2", "aiohttp"})
+"""Libraries that are patched when the program imports them, unless they are named."""
 
 
 class Integration(Protocol):
@@ -39,12 +43,19 @@ def instrument(*libraries: str) -> tuple[str, ...]:
     for library in libraries or LIBRARIES:
         if library not in sys.modules and importlib.util.find_spec(library) is None:
             continue
-        module = cast("Integration", importlib.import_module(f"forkpoint.integrations.{library}"))
-        module.patch()
-        if not module.canary():
-            _blind(library)
+        if libraries or library not in _LATER:
+            _patch(library)
+        else:
+            when_imported(library, functools.partial(_patch, library))
         patched.append(library)
     return tuple(patched)
+
+
+def _patch(library: str) -> None:
+    module = cast("Integration", importlib.import_module(f"forkpoint.integrations.{library}"))
+    module.patch()
+    if not module.canary():
+        _blind(library)
 
 
 def _blind(library: str) -> None:
