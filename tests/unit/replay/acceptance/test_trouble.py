@@ -10,58 +10,82 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import forkpoint
+import msgspec
 import openai
 import pytest
+from forkpoint.capture.spool import Position, RecordType, SpoolReader
 from forkpoint.capture.walls import isolation, wall_for
+from forkpoint.content.blocks import digest_of
 from forkpoint.errors import CaptureError
-from forkpoint.events.model import StepAttempt, StepEnded, StepStarted
+from forkpoint.events.model import Event, RunStart, StepAttempt, StepEnded
 from forkpoint.integrations import openai as integration
 from forkpoint.replay.codes import exit_code, verdict_of
 from forkpoint.replay.recording import Recording
 from forkpoint.settings import Settings
-from forkpoint.testing.memory import Recorded, recorded
+from forkpoint.testing.memory import recorded
 
-from .agents import Refused, client_of, halted, ran, record, refuse, replay, run_once, save, talk
+from . import killed
+from .agents import Refused, client_of, halted, ran, record, refuse, replay, run_once, talk
 from .stub import Stub
 
 
 @forkpoint.tool(effect="read")
 def look(number: int) -> str:
-    ran.append("look")
     return f"found {number}"
 
 
-def writing() -> str:
-    return repr([look(1), save("first"), look(2), save("second")])
+def left_behind(spool: Path) -> tuple[Recording, list[Event]]:
+    """The recording and the events in what a killed process left on the disk."""
+    (folder,) = [one for one in spool.iterdir() if one.is_dir()]
+    starts: list[RunStart] = []
+    events: list[Event] = []
+    blocks: dict[bytes, bytes] = {}
+    for one in SpoolReader(folder).read(Position(), limit=1 << 30)[0]:
+        if one.type is RecordType.RUN_START:
+            starts.append(msgspec.json.decode(one.payload, type=RunStart))
+        elif one.type is RecordType.BLOCK:
+            blocks[digest_of(one.payload)] = one.payload
+        elif one.type is RecordType.EVENT:
+            events.append(msgspec.json.decode(one.payload, type=Event))
+        else:
+            raise AssertionError("the run came to its end")
+
+    def get(wanted: Collection[bytes]) -> dict[bytes, bytes]:
+        return {digest: blocks[digest] for digest in wanted if digest in blocks}
+
+    (start,) = starts
+    return Recording.load(start, None, list(enumerate(events)), get), events
 
 
-def prefixes(tape: Recorded) -> Iterator[tuple[int, Recording]]:
-    """What a run leaves if it is killed after each of its events."""
-    events = list(tape.events)
-    for kept in range(len(events) + 1):
-        yield kept, Recording.load(tape.run, None, list(enumerate(events[:kept])), tape.get)
+def test_sigkill_everywhere(tmp_path: Path):
+    """A process for each event of a run, killed -9 when that one was written."""
+    subprocess.run([sys.executable, killed.__file__, str(tmp_path)], check=True, timeout=60)
+    numbers = sorted(int(one.name) for one in tmp_path.iterdir() if one.name.isdigit())
+    steps = 5
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= 2 * steps + 2  # the last one lived
+    killed.ran.clear()
 
-
-def test_sigkill_everywhere():
-    with recorded() as tape:
-        run_once(writing)
-        steps = [event for event in tape.events if isinstance(event, StepStarted | StepEnded)]
-        killed = [(kept, one) for kept, one in prefixes(tape) if kept <= len(steps)]
-    ran.clear()
-
-    for kept, recording in killed[:-1]:
-        report = halted(recording, writing)
+    for number in numbers[:-1]:
+        recording, events = left_behind(tmp_path / str(number))
+        assert len(events) == number
+        ended = sum(isinstance(event, StepEnded) for event in events)
+        with recorded(), forkpoint.replaying(recording) as running:
+            if ended < steps:
+                with pytest.raises(forkpoint.Diverged, match="end_of_recording"):
+                    killed.run_once()
+            else:
+                killed.run_once()
+        assert running.result is not None
+        report: Any = running.result.report
+        assert (report["verdict"], report["matched"]) == ("partial", ended)
         assert report["failedStep"]["reason"] == "end_of_recording"
-        assert (report["verdict"], report["matched"]) == ("partial", kept // 2)
-    _, whole = replay(killed[-1][1], writing)
-
-    assert (whole["verdict"], whole["failedStep"]["reason"]) == ("partial", "end_of_recording")
-    assert ran == []
+    assert killed.ran == []
 
 
 def told(action: Callable[[], object]) -> object:
