@@ -13,6 +13,7 @@ from forkpoint_server.replay.rows import SessionRow, session_by_id
 from forkpoint_server.replay.runners import LEASE_S
 from forkpoint_server.replay.words import SessionState
 
+LEASE = timedelta(seconds=LEASE_S)
 LATE = timedelta(seconds=1)
 """How long after a lease is over somebody looks at it."""
 _RENEW = f"lease_until = clock_timestamp() + interval '{LEASE_S} seconds'"
@@ -118,8 +119,10 @@ async def note_steps(raw: Driver, held: Held, *, now_ns: int) -> None:
         await move(raw, held, step, now_ns=now_ns)
 
 
-async def watch(raw: Driver, session: SessionRow, *, round: int = 0) -> None:
-    """Have the lease of a session looked at when it should be over."""
+async def watch(
+    raw: Driver, session: SessionRow, *, round: int = 0, left: timedelta = LEASE
+) -> None:
+    """Have the lease of a session looked at when what is left of it should be over."""
     await enqueue(
         raw,
         session.project_id,
@@ -127,7 +130,7 @@ async def watch(raw: Driver, session: SessionRow, *, round: int = 0) -> None:
         dedupe_key=f"{session.session_id}:{session.fence}:{round}",
         run_id=session.run_id,
         args={"session": session.session_id, "fence": session.fence, "round": round},
-        delay=timedelta(seconds=LEASE_S) + LATE,
+        delay=left + LATE,
     )
 
 
@@ -141,9 +144,9 @@ async def look_after(
     session = await session_by_id(raw, project_id, session_id)
     if session is None or not session.is_open or session.fence != fence:
         return None
-    over = await raw.fetchval(
+    left = await raw.fetchval(
         """
-        select lease_until < clock_timestamp()
+        select lease_until - clock_timestamp()
         from replay_session
         where run_id = $1 and session_id = $2
         for update
@@ -151,8 +154,8 @@ async def look_after(
         session.run_id,
         session_id,
     )
-    if not over:
-        await watch(raw, session, round=round + 1)
+    if left >= timedelta():
+        await watch(raw, session, round=round + 1, left=left)
         return None
     if not session.claimed and await _may_be_delivered(raw, session):
         return None
