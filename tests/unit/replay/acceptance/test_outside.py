@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import forkpoint
 import pytest
 import yaml
+from forkpoint.bundle import write_bundle
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Effect, Kind, Verdict
 from forkpoint.replay import codes
@@ -17,6 +19,8 @@ from forkpoint.settings import Redaction, Settings
 from forkpoint.testing.memory import recorded
 from forkpoint_cli.errors import CliError
 from forkpoint_cli.forks import read_policy_file
+from forkpoint_cli.main import main
+from msgspec.structs import replace
 
 from .agents import run_once
 
@@ -126,6 +130,68 @@ GROUPS[125] = codes.INCOMPARABLE
 def test_exit_codes(status: int, code: str):
     assert exit_code(verdict_of(code)) == status
     assert error_exit(ReplayError("why", code=code)) == status
+
+
+AGENT = """
+import socket, sys
+import forkpoint
+
+@forkpoint.tool(effect="read")
+def look(place):
+    return f"seen {place}"
+
+with forkpoint.run("agent") as run:
+    said = look("attic" if sys.argv[1] == "other" else "cellar")
+    if sys.argv[1] == "reach":
+        socket.create_connection(("127.0.0.1", 9))
+    run.set_output(said)
+"""
+EDIT = ["--at", "r#0", "--edit", 'output="edited"']
+COMMANDS = {
+    "identical": (0, "same", []),
+    "forked": (0, "same", EDIT),
+    "input_changed": (1, "other", []),  # a divergence
+    "guard_network": (1, "reach", []),  # a breach
+    "no_answer": (1, "other", ["--mode", "cached"]),  # a stop
+    "cut_invalid": (2, "same", ["--at", "r#7", *EDIT[2:]]),  # a failure
+    "integrity_failed": (2, "same", []),
+    "codec_mismatch": (125, "same", []),
+}
+
+
+@pytest.mark.parametrize("what", COMMANDS)
+def test_exit_codes_of_the_command(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    status, how, words = COMMANDS[what]
+    bundle = recorded_bundle(tmp_path, codec="sig/0" if what == "codec_mismatch" else None)
+    if what == "integrity_failed":
+        bundle.write_bytes(bundle.read_bytes()[:-1])
+    (tmp_path / "agent.py").write_text(AGENT)
+    child = [sys.executable, str(tmp_path / "agent.py"), how]
+    monkeypatch.setattr(sys, "argv", ["forkpoint", "replay", str(bundle), *words, "--", *child])
+    monkeypatch.setenv("FORKPOINT_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("FORKPOINT_URL", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr("forkpoint_cli.spools.WAIT_S", 0)
+
+    with pytest.raises(SystemExit) as leaving:
+        main()
+
+    said = capfd.readouterr()
+    assert leaving.value.code == status, said
+    assert what in ("cut_invalid", "integrity_failed", "codec_mismatch") or what in said.out
+
+
+def recorded_bundle(folder: Path, *, codec: str | None) -> Path:
+    @forkpoint.tool(effect="read", name="look")
+    def look(place: str) -> str:
+        return f"seen {place}"
+
+    with recorded() as tape:
+        run_once(lambda: look("cellar"))
+        start = tape.run if codec is None else replace(tape.run, signature_codec=codec)
+        write_bundle(folder / "r.fpb", start, tape.end, enumerate(tape.events), tape.sink.blocks)
+    return folder / "r.fpb"
 
 
 def test_exit_codes_of_verdicts():
