@@ -23,7 +23,7 @@ ASK = f"query($id: ID!) {{ replaySession(id: $id) {{ {SESSION} report spec }} }}
 CANCEL = f"""mutation($s: ID!) {{ cancelReplay(input: {{session: $s}}) {{
     session {{ {SESSION} }} }} }}"""
 ROOTS = """query($id: ID!) { run(id: $id) { steps(first: 200) { nodes { key status signature
-    artifacts { role root } replay { mode match sourceKey executor } } } } }"""
+    artifacts { role root } replay { mode match sourceRun sourceKey executor } } } } }"""
 PROGRESS = """subscription($s: ID!, $a: Int!) { replayProgress(sessionId: $s, after: $a) {
     n state key matched total } }"""
 JOBS = """subscription($r: RunnerInput!) { runnerJobs(runner: $r) {

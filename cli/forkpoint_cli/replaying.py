@@ -9,6 +9,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -16,10 +17,12 @@ from typing import IO, Protocol, cast
 from forkpoint.bundle import write_bundle
 from forkpoint.capture.walls import wall_for
 from forkpoint.events.ids import run_id
+from forkpoint.replay.elsewhere import may_seek
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.session import Session as ReplaySession
-from forkpoint.replay.spec import read_spec
+from forkpoint.replay.spec import ReplaySpec, read_spec
 
+from forkpoint_cli.answers import answering
 from forkpoint_cli.errors import CliError
 from forkpoint_cli.following import Leash, follow, start
 from forkpoint_cli.programs import Program
@@ -117,24 +120,39 @@ def replay_program(
     folder = asked.waiting.folder if asked.waiting else new_folder(session)
     try:
         files = Files.inside(folder, opened, _given_run(asked))
-        walled = _prepare(files, session.settings, opened, asked)
-        upload = asked.upload(session.settings, files.spool)
-        words = [*walled, *program.words(opened, folder)]
-        if asked.waiting is not None and asked.waiting.go():
-            child = asked.waiting.child
-        else:
-            child = start(
-                words,
-                environment={**files.environment(session), **asked.environment},
-                stdout=asked.stdout,
-                own_group=asked.own_group,
-            )
-        status = follow(child, leash or Leash(), meanwhile=upload.advance)
-        upload.finish()
-        report = _report(files.report, status, program)
-        return Replayed(run=files.run, report=report, uploaded=upload.complete)
+        plan = _planned(files, session.settings, opened, asked)
+        with _desk(session, opened, plan) as desk:
+            walled = _prepare(files, opened, plan, desk)
+            return _run(session, opened, asked, program, files=files, walled=walled, leash=leash)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(
+    session: Session,
+    opened: Opened,
+    asked: Asked,
+    program: Program,
+    *,
+    files: Files,
+    walled: Sequence[str],
+    leash: Leash | None,
+) -> Replayed:
+    upload = asked.upload(session.settings, files.spool)
+    words = [*walled, *program.words(opened, files.spec.parent)]
+    if asked.waiting is not None and asked.waiting.go():
+        child = asked.waiting.child
+    else:
+        child = start(
+            words,
+            environment={**files.environment(session), **asked.environment},
+            stdout=asked.stdout,
+            own_group=asked.own_group,
+        )
+    status = follow(child, leash or Leash(), meanwhile=upload.advance)
+    upload.finish()
+    report = _report(files.report, status, program)
+    return Replayed(run=files.run, report=report, uploaded=upload.complete)
 
 
 def new_folder(session: Session) -> Path:
@@ -178,23 +196,44 @@ class Files:
         }
 
 
-def _prepare(files: Files, settings: Settings, opened: Opened, asked: Asked) -> tuple[str, ...]:
-    """Write what the child reads; the words before its command that put it behind a wall.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """A replay that was looked at, and may begin."""
 
-    Raises `ReplayError` for what the child would refuse, before it starts.
-    """
+    spec: Mapping[str, object]
+    read: ReplaySpec
+    looks_elsewhere: bool
+
+
+def _planned(files: Files, settings: Settings, opened: Opened, asked: Asked) -> _Plan:
+    """Raises `ReplayError` for what the child would refuse, before it starts."""
     spec = _spec(files, opened, asked)
     read = read_spec(spec)
     recorded = opened.recorded
     recording = Recording.load(recorded.start, recorded.end, recorded.events, opened.get)
     ReplaySession(recording, read, redaction_key_id=our_redactor(settings).key_id)
+    elsewhere = opened.path is None and may_seek(read.policy, recording)
+    return _Plan(spec=spec, read=read, looks_elsewhere=elsewhere)
+
+
+def _desk(session: Session, opened: Opened, plan: _Plan) -> AbstractContextManager[Path | None]:
+    """Whoever looks for answers in other runs, where the policy can ask for them."""
+    if not plan.looks_elsewhere:
+        return nullcontext()
+    return answering(session.service, opened.recorded.start.run_id)
+
+
+def _prepare(files: Files, opened: Opened, plan: _Plan, desk: Path | None) -> tuple[str, ...]:
+    """Write what the child reads; the words before its command that put it behind a wall."""
+    recorded = opened.recorded
     if opened.path is None:
         write_bundle(
             files.recording, recorded.start, recorded.end, recorded.events, recorded.blocks
         )
-    wall = wall_for(read.policy.allow_live.hosts)
+    wall = wall_for(plan.read.policy.allow_live.hosts)
     files.spool.mkdir(exist_ok=True)
-    files.spec.write_text(json.dumps({**spec, "guard": wall.level}))
+    said = {**plan.spec, "guard": wall.level, "elsewhere": None if desk is None else str(desk)}
+    files.spec.write_text(json.dumps(said))
     return wall.words
 
 

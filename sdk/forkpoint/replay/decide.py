@@ -9,13 +9,16 @@ import msgspec
 
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Match, Mode
+from forkpoint.events.model import SourceRef
 from forkpoint.replay.answers import readable
 from forkpoint.replay.asked import Asked, Masking, Reader
 from forkpoint.replay.cut import Cut
 from forkpoint.replay.edits import Edit, Numbered
 from forkpoint.replay.effects import WRITES
+from forkpoint.replay.elsewhere import OFFLINE, Elsewhere, seek_of
 from forkpoint.replay.explain import divergence_of, with_changes
 from forkpoint.replay.findings import Findings
+from forkpoint.replay.fresh import Seek
 from forkpoint.replay.index import Index
 from forkpoint.replay.interception import CallView, Outcome
 from forkpoint.replay.lend import Lender
@@ -46,6 +49,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     deviation: str | None = None
     taint: str | None = None
     delay_s: float = 0
+    borrowed: SourceRef | None = None
+    """The step of another run a `given` answer is from."""
     resolver: str | None = None
     """Function of the host that gives the outcome, or runs in the place of the body."""
 
@@ -62,6 +67,7 @@ class Decider:
         *,
         now: Callable[[], int],
         masking: Masking,
+        elsewhere: Elsewhere = OFFLINE,
     ) -> None:
         self.matcher = Matcher(recording, index)
         self.reader = Reader(recording, index, self.matcher, spec, cut, masking=masking)
@@ -71,6 +77,7 @@ class Decider:
         """Steps answered live, by payload or by edit."""
         self._recording = recording
         self._lender = Lender(recording, index, now)
+        self._elsewhere = elsewhere
         self._policy = spec.policy
         self._modes = {
             Mode.EXACT: self._exact,
@@ -166,7 +173,7 @@ class Decider:
         place = asked.found.place
         if place is not None and self._recording.ended[place] is not None:
             return self._serve(asked, Mode.CACHED)
-        return self._borrowed(asked) or self._ladder(
+        return self._found(asked) or self._ladder(
             asked, "no_answer", "no recorded answer to this input is left"
         )
 
@@ -200,7 +207,7 @@ class Decider:
             return self._live(asked)
         if asked.found.place is not None and asked.signature == asked.call.signature:
             return self._serve(asked, Mode.CACHED)
-        return self._borrowed(asked) or self._ladder(
+        return self._found(asked) or self._ladder(
             asked, "no_answer", "nothing recorded answers the edited input"
         )
 
@@ -228,6 +235,26 @@ class Decider:
             self.matcher.borrow(place)
             self.matcher.elide(place)
         return _answer(asked, "recorded", Mode.CACHED, place=place, match=Match.MOVED)
+
+    def _found(self, asked: Asked) -> Answer | None:
+        """The answer of an equal call made elsewhere: in the recording, else in other runs."""
+        return self._borrowed(asked) or self._from_elsewhere(asked)
+
+    def _from_elsewhere(self, asked: Asked) -> Answer | None:
+        seek = self._seek(asked)
+        found = None if seek is None else self._elsewhere.find(seek)
+        if found is None:
+            return None
+        self._move_past(asked)
+        if asked.paired is not None:
+            self.matcher.elide(asked.paired)
+        self.interventions += 1
+        answer = _answer(asked, "given", Mode.CACHED, place=None, match=Match.MOVED)
+        return msgspec.structs.replace(answer, outcome=found.outcome, borrowed=found.source)
+
+    def _seek(self, asked: Asked) -> Seek | None:
+        call = asked.call
+        return seek_of(self._recording, asked.treatment, call.kind, call.name, asked.signature)
 
     def _payload(self, asked: Asked) -> Answer | None:
         if asked.treatment.simulate is None:
@@ -266,7 +293,7 @@ class Decider:
             if rung == "halt":
                 break
             if rung == "cached":
-                answer = self._borrowed(asked)
+                answer = self._found(asked)
             elif rung == "simulated":
                 answer = self._payload(asked)
             elif rung == "error_result":
@@ -275,7 +302,12 @@ class Decider:
                 answer = self._live(asked)
             if answer is not None:
                 return answer
-        raise _stop(code, why)
+        raise _stop(code, why + self._not_looked_at(asked))
+
+    def _not_looked_at(self, asked: Asked) -> str:
+        if self._elsewhere is not OFFLINE or self._seek(asked) is None:
+            return ""
+        return f"; other runs (scope: {asked.treatment.scope}) are not at hand offline"
 
     def _fenced(self, asked: Asked) -> Answer | None:
         passage = self.licence.passage(asked, self.matcher.used)

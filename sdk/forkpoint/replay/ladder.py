@@ -16,6 +16,7 @@ from forkpoint.events.model import SourceRef
 from forkpoint.redact.tokens import find_tokens
 from forkpoint.replay.answers import Answers, read
 from forkpoint.replay.effects import refusal
+from forkpoint.replay.elsewhere import seek_of
 from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek, signed
 from forkpoint.replay.index import Index
 from forkpoint.replay.interception import Outcome
@@ -28,8 +29,6 @@ from forkpoint.replay.spend import Charges, Purse
 Executing = Generator[Ask | Seek, Reply | Found | None, Executed]
 """An executor at work: it names models to ask and answers to look for, and is told what came."""
 How = Literal["recorded", "stale", "given"]
-_HARMLESS = frozenset({Effect.PURE, Effect.READ})
-"""Effects whose answers may come out of other recordings."""
 
 
 class Given(NamedTuple):
@@ -164,21 +163,10 @@ class Ladder:
 
     def _from_elsewhere(self, wanted: Wanted, treatment: Treatment) -> Climb:
         """An answer of another run, for calls that change nothing in the world."""
-        alone = treatment.scope == "lineage" and self._recording.start.origin is None
-        signature = wanted.signature
-        if treatment.scope == "run" or alone or signature is None:
+        wants = seek_of(self._recording, treatment, wanted.kind, wanted.name, wanted.signature)
+        if wants is None:
             return None
-        if treatment.effect not in _HARMLESS:
-            return None
-        found = yield Seek(
-            kind=wanted.kind,
-            name=wanted.name,
-            signature=signature,
-            scope=treatment.scope,
-            ttl_s=treatment.ttl_s,
-            allow_errors=treatment.allow_errors,
-            reuse=treatment.reuse,
-        )
+        found = yield wants
         if not isinstance(found, Found):
             return None
         return Given("recorded", Mode.CACHED, found.outcome, borrowed=found.source)

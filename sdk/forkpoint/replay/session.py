@@ -14,12 +14,13 @@ from forkpoint.content.encode import encode
 from forkpoint.content.store import MemoryBlocks
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Mode
-from forkpoint.events.model import Origin, ReplayInfo
+from forkpoint.events.model import Origin, ReplayInfo, SourceRef
 from forkpoint.replay.answers import Answers
 from forkpoint.replay.asked import Masking
 from forkpoint.replay.codes import BREACHES, DIVERGENCES
 from forkpoint.replay.decide import Answer, Decider
 from forkpoint.replay.draws import Watch
+from forkpoint.replay.elsewhere import OFFLINE, Elsewhere
 from forkpoint.replay.findings import Divergence
 from forkpoint.replay.gate import Gate, Wake
 from forkpoint.replay.gated import Gated
@@ -51,6 +52,7 @@ LOCAL_LIMIT_S = 10
 class Session(Gated):
     """Implements `Interceptor`. Thread-safe; it never waits, the recorder does (`arrive`).
 
+    But in one place: `elsewhere` is asked under the lock, for what the recording does not hold.
     After a halt every further call raises `Diverged` again, on whatever thread. `redaction_key_id`
     names the key this process masks with, `token_of` masks by it. Building one raises
     `ReplayError` `cut_invalid`, `edit_conflict` or `edit_invalid`.
@@ -68,6 +70,7 @@ class Session(Gated):
         redaction_key_id: str | None = None,
         token_of: TokenOf | None = None,
         resolvers: FindResolver = no_resolver,
+        elsewhere: Elsewhere = OFFLINE,
     ) -> None:
         index = build(recording)
         self.blocks = MemoryBlocks()
@@ -77,7 +80,9 @@ class Session(Gated):
         self.spec = spec
         self.cut = spec_cut(recording, spec)
         masking = Masking(recording.start.redaction_key_id, redaction_key_id, token_of)
-        self._decider = Decider(recording, index, spec, self.cut, now=now, masking=masking)
+        self._decider = Decider(
+            recording, index, spec, self.cut, now=now, masking=masking, elsewhere=elsewhere
+        )
         self._note_where_it_starts()
         self._resolvers = resolvers
         self._of_host = HostEdits(self._decider, recording, self.cut)
@@ -271,7 +276,8 @@ class Session(Gated):
         gone = self._decider.matcher.take_settled()
         if self._tell is not None:
             lived = answer.mode is Mode.LIVE and answer.action == "live"
-            self._tell(used(gone, changed=lived or answer.mode is Mode.SIMULATED))
+            changed = lived or answer.mode is Mode.SIMULATED or answer.borrowed is not None
+            self._tell(used(gone, changed=changed))
         if answer.mode is Mode.LIVE and answer.action == "live":
             self._live.add(call.key)
             self._went_live = True
@@ -299,12 +305,17 @@ class Session(Gated):
             session=self.spec.session,
             mode=answer.mode,
             match=answer.match,
-            source=None if answer.place is None else self.recording.source(answer.place),
+            source=self._source(answer),
             rule=answer.rule,
             edit=answer.edit,
             taint=self._taints.of(call.strand, new=answer.taint),
             divergence=answer.deviation,
         )
+
+    def _source(self, answer: Answer) -> SourceRef | None:
+        if answer.place is None or answer.borrowed is not None:
+            return answer.borrowed
+        return self.recording.source(answer.place)
 
     def _halt(self, error: ReplayError, key: str) -> NoReturn:
         """Stop for good; called under the lock."""

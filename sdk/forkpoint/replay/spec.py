@@ -36,6 +36,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grants: tuple[str, ...] = ()
     baseline: bool = False
     guard: Literal["python", "tcp", "os"] | None = None
+    elsewhere: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,8 @@ class ReplaySpec:
     are those of its edits."""
     guard: Literal["python", "tcp", "os"] | None = None
     """Level of the guard this process was started under."""
+    elsewhere: str | None = None
+    """Path of the socket of whoever looks for answers in other runs; None: nobody does."""
 
 
 def read_spec(value: object) -> ReplaySpec:
@@ -83,6 +86,7 @@ def read_spec(value: object) -> ReplaySpec:
         grants=frozenset(asked.grants),
         baseline=asked.baseline,
         guard=asked.guard,
+        elsewhere=asked.elsewhere,
     )
 
 

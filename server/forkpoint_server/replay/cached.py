@@ -48,7 +48,7 @@ async def lineage_of(raw: Driver, project_id: int, run_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def find_answer(
+async def find_answers(
     raw: Driver,
     project_id: int,
     *,
@@ -60,13 +60,14 @@ async def find_answer(
     not_before_ns: int,
     errors: bool,
     given: Sequence[str],
-) -> Cached | None:
-    """The newest clean answer of a call in `runs`, or in the newest runs of the project.
+    limit: int = 1,
+) -> list[Cached]:
+    """The newest clean answers of a call in `runs`, or in the newest runs of the project.
 
     Runs with a tainted step are passed over. Indexes: `run_by_start`, primary keys of `step` and
     `event`.
     """
-    row = await raw.fetchrow(
+    rows = await raw.fetch(
         """
         with candidate as materialized (
           select run_id
@@ -91,7 +92,7 @@ async def find_answer(
             where artifact.run_id = step.run_id and artifact.step_id = step.step_id
               and artifact.state <> 'clean')
         order by step.end_ns desc, step.step_id
-        limit 1
+        limit $11
         """,
         project_id,
         runs,
@@ -103,7 +104,9 @@ async def find_answer(
         errors,
         list(given),
         NEWEST,
+        limit,
     )
-    if row is None:
-        return None
-    return Cached(run_id=row[0], step_id=row[1], key=row[2], seq=row[3], end=bytes(row[4]))
+    return [
+        Cached(run_id=row[0], step_id=row[1], key=row[2], seq=row[3], end=bytes(row[4]))
+        for row in rows
+    ]

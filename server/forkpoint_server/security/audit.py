@@ -37,6 +37,8 @@ class Action(StrEnum):
     """Somebody asked for payload that is at risk or withheld."""
     RECORDING_EXPORTED = "recording.exported"
     """A whole recording was downloaded."""
+    ANSWERS_LENT = "answers.lent"
+    """Answers of other runs were read to replay this one; with theirs, and the number of steps."""
     REPLAY_GRANTED = "replay.granted"
     """A replay was started whose policy allows live calls; with what it may do."""
     RUNS_DELETED = "runs.deleted"

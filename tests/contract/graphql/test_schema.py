@@ -81,6 +81,7 @@ def test_lists_of_objects_are_connections_or_short():
         "Query.tokens",
         "Query.runStats",
         "Run.artifacts",
+        "Run.earlierAnswers",
         "Step.artifacts",
         "Step.parts",
         "Step.sources",

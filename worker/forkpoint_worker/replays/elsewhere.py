@@ -16,7 +16,7 @@ from forkpoint.events.wire import read_event
 from forkpoint.replay.answers import ended_as
 from forkpoint.replay.fresh import Found, Seek
 from forkpoint_server.db.engine import driver
-from forkpoint_server.replay.cached import Cached, find_answer, lineage_of
+from forkpoint_server.replay.cached import Cached, find_answers, lineage_of
 
 from forkpoint_worker.replays.attempt import Attempt
 
@@ -62,7 +62,7 @@ class Elsewhere:
             raw = await driver(connection)
             if self._lineage is None:
                 self._lineage = await lineage_of(raw, project, run)
-            return await find_answer(
+            found = await find_answers(
                 raw,
                 project,
                 runs=self._lineage if asked.scope == "lineage" else None,
@@ -74,3 +74,4 @@ class Elsewhere:
                 errors=asked.allow_errors,
                 given=self._given,
             )
+        return found[0] if found else None

@@ -23,6 +23,7 @@ from forkpoint_server.replay.words import Executor as ReplayExecutor
 from forkpoint_server.replay.words import SessionState as ReplayState
 
 __all__ = [
+    "AnswerScope",
     "ArtifactState",
     "Effect",
     "Health",
@@ -54,3 +55,11 @@ class TimelineAxis(Enum):
 
     TIME = "time"
     STEPS = "steps"
+
+
+@strawberry.enum(description="In which other runs an answer is looked for.")
+class AnswerScope(Enum):
+    """LINEAGE: those a run was forked from. PROJECT: its newest runs."""
+
+    LINEAGE = "lineage"
+    PROJECT = "project"

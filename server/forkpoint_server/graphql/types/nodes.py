@@ -19,9 +19,8 @@ from forkpoint_server.graphql.types.connection import Connection, connection_par
 from forkpoint_server.graphql.types.event import EventNode, event_connection
 from forkpoint_server.graphql.types.forktree import ForkTreeNode, tree_connection
 from forkpoint_server.graphql.types.inputs import StepFilterInput
-from forkpoint_server.graphql.types.recording import RecordingPage, recording_page
 from forkpoint_server.graphql.types.replay import ReplaySessionFields
-from forkpoint_server.graphql.types.runfields import RunFields
+from forkpoint_server.graphql.types.replayable import ReplayableRun
 from forkpoint_server.graphql.types.stepfields import StepFields
 from forkpoint_server.query import children, runs, steps
 from forkpoint_server.query.artifacts import RUN_ITSELF
@@ -32,7 +31,6 @@ from forkpoint_server.query.sources import Flows
 from forkpoint_server.replay.rows import count_sessions, sessions_of
 from forkpoint_server.security.scopes import Scope
 
-BEGINNING = BigInt(-1)
 META = Needs(Scope.READ_META)
 PAYLOAD = Needs(Scope.READ_PAYLOAD)
 
@@ -185,7 +183,7 @@ class ReplaySession(ReplaySessionFields):
 
 
 @strawberry.type(description="One execution of an agent.")
-class Run(RunFields):
+class Run(ReplayableRun):
     """A run and all that happened in it."""
 
     @strawberry.field(description="null for recordings")
@@ -316,13 +314,6 @@ class Run(RunFields):
     ) -> Connection[EventNode]:
         """Events as they were received, by seq."""
         return await event_connection(info, self.row, first=first, after=after)
-
-    @strawberry.field(extensions=[PAYLOAD])
-    async def recording(
-        self, info: Info, after: BigInt = BEGINNING, first: int = 500
-    ) -> RecordingPage:
-        """Everything a replay needs, in pages of events with the blocks of clean artifacts."""
-        return await recording_page(info, self.row.run_id, after=after, first=first)
 
 
 async def source_edges(info: Info, run_id: str, edges: Sequence[Edge]) -> list[SourceEdge]:
