@@ -2,7 +2,8 @@
 
 1 % of the steps is inserted and 1 % deleted; the rows differ in what else is changed, from one
 signature in twenty to everything but seven step names. `diff_10k_ms` and `diff_100k_ms` are the
-slowest row. CPU time, since that is what is compared; columns are in memory, as in the server.
+slowest row. CPU time, since that is what is compared; columns are in memory, packed as the server
+has them.
 difflib has only names to go by and grows with the square (with its junk heuristic 0.8 % of the
 pairs are right), deepdiff compares the runs as JSON lists; both get fewer steps to end soon.
 Pairs with planted causes (`planted.py`) are judged at the end.
@@ -16,13 +17,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from difflib import SequenceMatcher
 
 from deepdiff import DeepDiff
+from forkpoint.content import digest_of, digest_text
 from forkpoint.diff.align import align
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.report import compare_runs, to_report
+from forkpoint.diff.table import table_of
+from msgspec.structs import replace
 
 from benchmarks import planted
 
@@ -95,11 +98,11 @@ def _runs(name: str, count: int) -> tuple[RunColumns, RunColumns]:
             key=f"r#{at}",
             kind="tool",
             name=f"tool{at % names}",
-            signature=f"s{at}",
-            delta=f"d{at}",
+            signature=_root(f"s{at}"),
+            delta=_root(f"d{at}"),
             sketch=_sketch(range(4 * at, 4 * at + 4)) if similar else None,
-            parts={"args": f"p{at}"},
-            output=f"o{at}",
+            parts={"args": _root(f"p{at}")},
+            output=_root(f"o{at}"),
         )
         for at in range(count)
     ]
@@ -109,11 +112,13 @@ def _runs(name: str, count: int) -> tuple[RunColumns, RunColumns]:
             continue
         if chance.random() < 0.01:
             inserted = f"tool{(at + 3) % names}"
-            other.append(replace(step, name=inserted, signature=f"n{at}", delta=f"n{at}"))
+            other.append(
+                replace(step, name=inserted, signature=_root(f"n{at}"), delta=_root(f"n{at}"))
+            )
         if chance.random() < changed:
-            step = replace(step, signature=f"x{at}", parts={"args": f"q{at}"})
+            step = replace(step, signature=_root(f"x{at}"), parts={"args": _root(f"q{at}")})
         if chance.random() < deltas:
-            step = replace(step, delta=f"y{at}")
+            step = replace(step, delta=_root(f"y{at}"))
         if step.sketch:
             drawn = [4 * at + n + (0 if chance.random() < 0.1 else 1 << 31) for n in range(4)]
             step = replace(step, sketch=_sketch(drawn))
@@ -127,7 +132,9 @@ def _sketch(hashes: Iterable[int]) -> bytes:
 
 
 def _columns(run_id: str, steps: list[StepRow]) -> RunColumns:
-    return RunColumns(run_id=run_id, head=len(steps) - 1, status="ok", sealed=True, steps=steps)
+    return RunColumns(
+        run_id=run_id, head=len(steps) - 1, status="ok", sealed=True, steps=table_of(steps)
+    )
 
 
 def _difflib(a: RunColumns, b: RunColumns) -> object:
@@ -144,8 +151,18 @@ def _deepdiff(a: RunColumns, b: RunColumns) -> object:
     return DeepDiff(left, right, ignore_order=True)
 
 
-def _load(root: str) -> object:
+_VALUES: dict[str, str] = {}
+"""What the roots stand for."""
+
+
+def _root(value: str) -> str:
+    root = digest_text(digest_of(value.encode()))
+    _VALUES[root] = value
     return root
+
+
+def _load(root: str) -> object:
+    return _VALUES[root]
 
 
 def _median_ms(work: Callable[[], object], repeats: int) -> float:

@@ -7,14 +7,13 @@ used, no payload is read.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Sequence
 
 from forkpoint.diff.alignment import Alignment
-from forkpoint.diff.columns import ASKING, RunColumns, StepRow
+from forkpoint.diff.columns import RunColumns
 from forkpoint.diff.gapwork import GapWork
-from forkpoint.diff.interning import Interned, by_scope
 from forkpoint.diff.lanes import (
     DELTA,
     LINEAGE,
@@ -25,12 +24,13 @@ from forkpoint.diff.lanes import (
     lay_out,
 )
 from forkpoint.diff.scopetree import ScopeTree
-from forkpoint.diff.sequences import Pair
 from forkpoint.diff.sliding import slide
 
 try:
+    from forkpoint.diff.vectorcolumns import open_columns
     from forkpoint.diff.vectors import open_lane
 except ImportError:  # numpy comes with the server; the sdk alone does without
+    from forkpoint.diff.interning import open_columns
     from forkpoint.diff.lanes import open_lane
 
 
@@ -44,15 +44,15 @@ class _Aligner:
 
     def __init__(self, a: RunColumns, b: RunColumns) -> None:
         self.a, self.b = a.steps, b.steps
-        self.lineage = _lineage(a, b)
-        self.columns = Interned(a.steps, b.steps)
+        self.columns = open_columns(a.steps, b.steps)
+        self.lineage = self.columns.lineage(a.run_id)
         self.gapwork = GapWork(self.columns)
-        self.twins = [-1] * len(a.steps)
+        self.twins = array("i", [-1]) * len(a.steps)
         self.hows = bytearray(len(a.steps))
 
     def align(self) -> Alignment:
         """Pair scopes from the outside in, then what moved, then what lies inside of that."""
-        tree = ScopeTree(self.a, self.b, by_scope(self.a), by_scope(self.b))
+        tree = ScopeTree(self.a, self.b, *self.columns.keys)
         layer = tree.roots()
         while layer:
             while layer:
@@ -66,24 +66,21 @@ class _Aligner:
         lane = open_lane(lay_out(tree.steps_of(pair) for pair in layer))
         if self.lineage:
             self._pair_lineage(lane)
-        signature = lane.spread(self.columns.signature)
-        _pair_ends(lane, signature, SAME)
-        lane.pair_unique(self.columns.signature, SAME)
-        _pair_ends(lane, signature, SAME)
+        signature = self.columns.signature
+        lane.pair_ends(signature, SAME)
+        lane.pair_unique(signature, SAME)
+        lane.pair_ends(signature, SAME)
         if lane.gaps():
             lane.pair_unique(self.columns.delta, DELTA)
-            _pair_ends(lane, lane.spread(self.columns.delta), DELTA)
+            lane.pair_ends(self.columns.delta, DELTA)
         if lane.gaps() and self.columns.has_sketches:
             lane.pair_sketches(self.columns, SIMILAR)
         self.gapwork.pair(lane)
-        slide(
-            lane, signature, (self._asks(self.a, lane.places.a), self._asks(self.b, lane.places.b))
-        )
+        slide(lane, signature, (self._asks(0, lane.places.a), self._asks(1, lane.places.b)))
         lane.export(self.twins, self.hows)
 
-    @staticmethod
-    def _asks(steps: Sequence[StepRow], places: Sequence[int]) -> Callable[[int], bool]:
-        return lambda place: steps[places[place]].kind in ASKING
+    def _asks(self, side: int, places: Sequence[int]) -> Callable[[int], bool]:
+        return lambda place: self.columns.asks(side, places[place])
 
     def _pair_lineage(self, lane: PlainLane) -> None:
         """What B was served from: pairs of the lane as far as they keep order, others `moved`."""
@@ -100,7 +97,7 @@ class _Aligner:
     def _pair_moved(self) -> list[int]:
         """A9: what is left on both sides with equal signatures, else deltas, over all scopes."""
         found = self._moved_by_lineage()
-        lone_b = sorted(set(range(len(self.b))).difference(self.twins))
+        lone_b = self.columns.lone_of_b(self.twins)
         for column in (self.columns.signature, self.columns.delta) if lone_b else ():
             waiting: dict[int, deque[int]] = defaultdict(deque)
             for at in lone_b:
@@ -127,30 +124,3 @@ class _Aligner:
                 self.hows[source] = MOVED
                 found.append(source)
         return found
-
-
-def _pair_ends(lane: PlainLane, values: tuple[Sequence[int], Sequence[int]], how: int) -> None:
-    """A1: equal values from both ends of each gap."""
-    lane.add(_equal_ends(lane, *values), how)
-
-
-def _equal_ends(lane: PlainLane, left: Sequence[int], right: Sequence[int]) -> Iterator[Pair]:
-    for a0, a1, b0, b1 in lane.gaps():
-        while a0 < a1 and b0 < b1 and left[a0] == right[b0] >= 0:
-            yield a0, b0
-            a0, b0 = a0 + 1, b0 + 1
-        while a0 < a1 and b0 < b1 and left[a1 - 1] == right[b1 - 1] >= 0:
-            a1, b1 = a1 - 1, b1 - 1
-            yield a1, b1
-
-
-def _lineage(a: RunColumns, b: RunColumns) -> Mapping[int, int]:
-    """Index in B -> index in A, where B says which step of A it was served from."""
-    if a.run_id not in set(map(attrgetter("source_run"), b.steps)):
-        return {}
-    place = {step.key: at for at, step in enumerate(a.steps)}
-    return {
-        at: place[step.source_key]
-        for at, step in enumerate(b.steps)
-        if step.source_run == a.run_id and step.source_key in place
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.columns import RunColumns, StepRow
@@ -10,11 +10,8 @@ from forkpoint.diff.control import Control, innermost
 from forkpoint.diff.echoes import (
     NO_STEP,
     OUT,
-    Echoes,
-    Sides,
+    Call,
     differing_parts,
-    rows_to_class,
-    sides_of,
 )
 from forkpoint.diff.explain import ABSENT, Explainer, Sources, Verdict
 from forkpoint.diff.lanes import MOVED
@@ -40,8 +37,13 @@ from forkpoint.diff.rows import (
     UNASKED,
     UNKNOWN,
     Rows,
-    laid_out,
 )
+
+try:
+    from forkpoint.diff.vectorrows import laid_out, open_echoes
+except ImportError:  # numpy comes with the server; the sdk alone does without
+    from forkpoint.diff.echoes import open_echoes
+    from forkpoint.diff.rows import laid_out
 
 Load = Callable[[str], object]
 """Root -> value; raises KeyError where the payload is not readable."""
@@ -76,49 +78,45 @@ class Classifier:
     def classify(self, alignment: Alignment) -> Rows:
         """Rows in B's order, steps only in A where they would have stood."""
         rows = self.rows = laid_out(alignment)
-        sides = sides_of(rows, self.a, self.b)
+        echoes = self.echoes = open_echoes(rows, self.a, self.b)
         self._know_moved()
-        todo = rows_to_class(rows, sides)
+        todo = echoes.todo()
         before = -1
         for number, at in enumerate(todo):
             if self.examined > self.most:
-                self._rest(sides, todo[number:])
+                for later in echoes.classed(todo[number:], self.control):
+                    self._row(later)
                 break
             if self.carrying:
-                self._settle_all(sides[1][before + 1 : at])
+                self._settle(echoes.calls(before + 1, at))
             before = at
-            self._row(at, sides[0][at], sides[1][at])
+            self._row(at)
         self._agents()
         if self.unsealed:
             self._to_come(alignment)
         return rows
 
-    def _row(self, at: int, left: StepRow, right: StepRow) -> None:
+    def _row(self, at: int) -> None:
+        if self.echoes.is_same(at):
+            self._same(at)
+            return
+        left, right = self.echoes.sides(at)
         if left is NO_STEP:
             self._one_side(at, right, INSERTED)
         elif right is NO_STEP:
             self._one_side(at, left, REMOVED)
-        elif is_same(left, right):
-            self._same(at, right)
         elif right.kind == "agent":
             self.agents.append(at)
         else:
             self._pair(at, left, right)
 
-    def _rest(self, sides: Sides, todo: Sequence[int]) -> None:
-        """Rows that are too late to be examined; what they tell who asked is told when needed."""
-        lefts, rights = sides
-        for echoes, at in Echoes(self.rows, sides).classed(todo):
-            self.control.all_passed(echoes, rights, self.rows.name)
-            self._row(at, lefts[at], rights[at])
-
-    def _same(self, at: int, step: StepRow) -> None:
+    def _same(self, at: int) -> None:
         moved = self.rows.how[at] == MOVED
-        self.control.passed(step.key, step.kind, at, changed=moved)
+        self.control.passed(*self.echoes.of_b(at), at, changed=moved)
         if self.carrying:
-            self._settle(step, ())
+            self._settle(self.echoes.calls(at, at + 1))
         if moved and self._may_examine():
-            self.explainer.answered(at, ABSENT, self._load(step.answer))
+            self.explainer.answered(at, ABSENT, self._load(self.echoes.sides(at)[1].answer))
 
     def _know_moved(self) -> None:
         """What A has earlier than B is gone from A's later inputs before its row is reached."""
@@ -217,7 +215,8 @@ class Classifier:
         unexplained: list[str] = []
         partly = False
         if self.carrying:
-            self._settle(right, differing)
+            equal = tuple(part for part in right.parts if part not in differing)
+            self._settle([(right.kind, right.name, equal)])
         for part in differing:
             before, after = self._read(left.parts.get(part)), self._read(right.parts.get(part))
             if before is LOST or after is LOST:
@@ -237,15 +236,11 @@ class Classifier:
             partly = partly or found.verdict is Verdict.PARTLY
         return unexplained, partly
 
-    def _settle_all(self, steps: Sequence[StepRow]) -> None:
-        """Of equal steps in a row, one of each type that has the same parts."""
-        for step in {(step.kind, step.name, *step.parts): step for step in steps}.values():
-            self._settle(step, ())
-
-    def _settle(self, step: StepRow, differing: Collection[str]) -> None:
-        for part in step.parts:
-            if part not in differing:
-                self.explainer.settle(_owner(step, part))
+    def _settle(self, calls: Iterable[Call]) -> None:
+        """Parts that are equal in calls of these kinds and names."""
+        for kind, name, parts in calls:
+            for part in parts:
+                self.explainer.settle(f"{kind} {name} {part}")
 
     def _only_ids_differ(self, left: StepRow, right: StepRow) -> bool:
         """Two equal answers of a model, but for the ids and times of the answer itself."""
@@ -292,22 +287,6 @@ class Classifier:
             return LOST
 
 
-def is_same(left: StepRow, right: StepRow) -> bool:
-    """Equal inputs, equal answer, and both known."""
-    return (
-        left.output == right.output
-        and left.status == right.status
-        and left.error == right.error
-        and (
-            (left.signature == right.signature and left.signature is not None)
-            or left.parts == right.parts
-            or left.kind == "agent"
-        )
-        and not (left.unreadable or right.unreadable)
-        and left.status != "running"
-    )
-
-
 def _owner(step: StepRow, part: str) -> str:
     """Whose differences are the same ones: parts of calls of one kind and name."""
     return f"{step.kind} {step.name} {part}"
@@ -332,10 +311,12 @@ def needed_roots(a: RunColumns, b: RunColumns, alignment: Alignment) -> list[str
     )
     examined = 0
     rows = laid_out(alignment)
-    for at, other in zip(rows.a, rows.b, strict=True):
-        left = a.steps[at] if at >= 0 else None
-        right = b.steps[other] if other >= 0 else None
-        if left and right and (is_same(left, right) or left.kind == "agent"):
+    echoes = open_echoes(rows, a.steps, b.steps)
+    for at in echoes.todo():
+        if echoes.is_same(at):
+            continue
+        left, right = echoes.sides(at)
+        if left.kind == right.kind == "agent":
             continue
         examined += 1
         if examined > MOST_EXAMINED:
@@ -344,12 +325,11 @@ def needed_roots(a: RunColumns, b: RunColumns, alignment: Alignment) -> list[str
     return list(roots)
 
 
-def _roots_of(left: StepRow | None, right: StepRow | None) -> list[str]:
-    if left is None or right is None:
-        alone = left or right
-        answer = None if alone is None else alone.answer
-        parts = [] if alone is None else [*alone.parts.values()]
-        return parts if answer is None else [answer, *parts]
+def _roots_of(left: StepRow, right: StepRow) -> list[str]:
+    if left is NO_STEP or right is NO_STEP:
+        alone = left if right is NO_STEP else right
+        parts = [*alone.parts.values()]
+        return parts if alone.answer is None else [alone.answer, *parts]
     parts = differing_parts(left, right)
     answers = [] if left.answer == right.answer else [left.answer, right.answer]
     inputs = [side.parts.get(part) for part in parts for side in (left, right)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import overload
+
+import msgspec
 
 ASKING = ("model", "planner")
 """Kinds that decide which calls come next in their scope."""
@@ -11,8 +14,7 @@ Parts = Mapping[str, str]
 """Root of each signature part (`messages`, `args`, ...)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRow:
+class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a run. Digests are 43-character roots, times Unix ns, money micro-USD."""
 
     seq: int
@@ -22,7 +24,7 @@ class StepRow:
     status: str = "ok"
     signature: str | None = None
     delta: str | None = None
-    parts: Parts = field(default_factory=dict[str, str])
+    parts: Parts = msgspec.field(default_factory=dict[str, str])
     output: str | None = None
     error: str | None = None
     """Root of the error value."""
@@ -65,6 +67,26 @@ class RunColumns:
     parent_run: str | None = None
     output: str | None = None
     steps: Sequence[StepRow] = ()
+
+
+class Picked(Sequence[StepRow]):
+    """The steps at some places, each looked up when it is asked for."""
+
+    def __init__(self, steps: Sequence[StepRow], places: Sequence[int]) -> None:
+        self._steps = steps
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> StepRow: ...
+    @overload
+    def __getitem__(self, at: slice) -> Picked: ...
+    def __getitem__(self, at: int | slice) -> StepRow | Picked:
+        if isinstance(at, slice):
+            return Picked(self._steps, self._places[at])
+        return self._steps[self._places[at]]
 
 
 def scope_of(key: str) -> str:

@@ -9,62 +9,75 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 
 from forkpoint.diff.columns import ASKING, StepRow
+from forkpoint.diff.control import Control
 from forkpoint.diff.lanes import MOVED
 from forkpoint.diff.rows import ABSORBED, PARTLY, PROPAGATED, Rows
 
 OUT = "out"
-Sides = tuple[Sequence[StepRow], Sequence[StepRow]]
 NO_STEP = StepRow(seq=-1, key="", kind="", name="", status="running")
 """In the place of the step that a row of one side has not: it is equal to none."""
-
-
-def sides_of(rows: Rows, a: Sequence[StepRow], b: Sequence[StepRow]) -> Sides:
-    """The steps of both sides in the order of the rows, `NO_STEP` where there is none."""
-    return (
-        list(map((*a, NO_STEP).__getitem__, rows.a)),
-        list(map((*b, NO_STEP).__getitem__, rows.b)),
-    )
-
-
-def rows_to_class(rows: Rows, sides: Sides) -> list[int]:
-    """Rows that are not simply equal: the others neither differ, nor move, nor ask for calls."""
-    open_rows = [
-        not (
-            left.output == right.output
-            and left.status == right.status != "running"
-            and (left.signature == right.signature is not None or left.parts == right.parts)
-            and left.error == right.error
-            and right.kind not in ASKING
-            and not left.unreadable
-            and not right.unreadable
-        )
-        for left, right in zip(*sides, strict=True)
-    ]
-    if MOVED in rows.how:
-        open_rows = [
-            is_open or how == MOVED for is_open, how in zip(open_rows, rows.how, strict=True)
-        ]
-    return list(compress(range(len(rows)), open_rows))
+Call = tuple[str, str, tuple[str, ...]]
+"""Kind, name and input parts of a step."""
 
 
 class Echoes:
-    """Classes pairs with other inputs by digests alone: passed on or absorbed, `partly`."""
+    """The steps of rows, and pairs with other inputs classed by digests alone, `partly`."""
 
-    def __init__(self, rows: Rows, sides: Sides) -> None:
+    def __init__(self, rows: Rows, a: Sequence[StepRow], b: Sequence[StepRow]) -> None:
         self._rows = rows
-        self._sides = sides
+        self._lefts: list[StepRow] = list(map((*a, NO_STEP).__getitem__, rows.a))
+        self._rights: list[StepRow] = list(map((*b, NO_STEP).__getitem__, rows.b))
 
-    def classed(self, todo: Sequence[int]) -> Iterator[tuple[list[int], int]]:
-        """Each row of `todo` that is no echo, and the echoes before it, which are classed now."""
+    def sides(self, at: int) -> tuple[StepRow, StepRow]:
+        """The steps of a row, `NO_STEP` where there is none."""
+        return self._lefts[at], self._rights[at]
+
+    def is_same(self, at: int) -> bool:
+        """Whether a row has equal inputs and an equal answer, and both are known."""
+        return is_same(*self.sides(at))
+
+    def of_b(self, at: int) -> tuple[str, str]:
+        """Call key and kind of B's step of a row."""
+        step = self._rights[at]
+        return step.key, step.kind
+
+    def calls(self, begin: int, end: int) -> set[Call]:
+        """What B called in some rows that are equal."""
+        return {(step.kind, step.name, tuple(step.parts)) for step in self._rights[begin:end]}
+
+    def todo(self) -> list[int]:
+        """Rows that are not simply equal: the others do not differ, move, or ask for calls."""
+        open_rows = [
+            not (
+                left.output == right.output
+                and left.status == right.status != "running"
+                and (left.signature == right.signature is not None or left.parts == right.parts)
+                and left.error == right.error
+                and right.kind not in ASKING
+                and not left.unreadable
+                and not right.unreadable
+            )
+            for left, right in zip(self._lefts, self._rights, strict=True)
+        ]
+        if MOVED in self._rows.how:
+            open_rows = [
+                is_open or how == MOVED
+                for is_open, how in zip(open_rows, self._rows.how, strict=True)
+            ]
+        return list(compress(range(len(self._rows)), open_rows))
+
+    def classed(self, todo: Sequence[int], control: Control) -> Iterator[int]:
+        """Each row of `todo` that is no echo; the echoes before it are classed and passed then."""
         names, flags, part = self._rows.name, self._rows.flags, self._rows.part
-        lefts, rights = self._sides
+        lefts, rights = self._lefts, self._rights
         numbers: dict[tuple[str, bool], int] = {}
         echoes: list[int] = []
         for at in todo:
             left, right = lefts[at], rights[at]
             ours, theirs = left.parts, right.parts
             if ours == theirs or left.signature == right.signature or _is_odd(left, right):
-                yield echoes, at
+                control.all_passed(echoes, rights, names)
+                yield at
                 echoes = []
                 continue
             changed = left.status != right.status or left.answer != right.answer
@@ -80,6 +93,27 @@ class Echoes:
             else:
                 part[at] = self._rows.part_number(parts_of(left, right, changed=changed))
             echoes.append(at)
+
+
+def open_echoes(rows: Rows, a: Sequence[StepRow], b: Sequence[StepRow]) -> Echoes:
+    """The rows of runs of any kind."""
+    return Echoes(rows, a, b)
+
+
+def is_same(left: StepRow, right: StepRow) -> bool:
+    """Equal inputs, equal answer, and both known."""
+    return (
+        left.output == right.output
+        and left.status == right.status
+        and left.error == right.error
+        and (
+            (left.signature == right.signature and left.signature is not None)
+            or left.parts == right.parts
+            or left.kind == "agent"
+        )
+        and not (left.unreadable or right.unreadable)
+        and left.status != "running"
+    )
 
 
 def _is_odd(left: StepRow, right: StepRow) -> bool:

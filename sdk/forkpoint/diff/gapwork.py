@@ -77,8 +77,11 @@ class _Score:
 
     def __init__(self, columns: Interned, lane: PlainLane) -> None:
         self._steps_a, self._steps_b = lane.places.a, lane.places.b
-        self._signature, self._delta = columns.signature, columns.delta
-        self._type, self._kind, self._same_site = columns.type, columns.kind, columns.same_site
+        self._signature, self._delta, self._type, self._kind = (
+            (column.a, column.b)
+            for column in (columns.signature, columns.delta, columns.type, columns.kind)
+        )
+        self._same_site = columns.same_site
         self._sketches = columns.sketches if columns.has_sketches else None
 
     def of(self, left: int, right: int) -> int:
@@ -88,21 +91,21 @@ class _Score:
         pair beside one lost and one new step would be given up for them.
         """
         one, two = self._steps_a[left], self._steps_b[right]
-        if self._signature.a[one] == self._signature.b[two] >= 0:
+        if self._signature[0][one] == self._signature[1][two] >= 0:
             return 4 * _UNIT
-        if self._delta.a[one] == self._delta.b[two] >= 0:
+        if self._delta[0][one] == self._delta[1][two] >= 0:
             return 3 * _UNIT
-        if self._type.a[one] == self._type.b[two]:
+        if self._type[0][one] == self._type[1][two]:
             points = 2 if self._same_site(one, two) else 1
             return points * _UNIT + self._agreeing(one, two) * _UNIT // HASHES
-        return -_UNIT if self._kind.a[one] == self._kind.b[two] else -3 * _UNIT
+        return -_UNIT if self._kind[0][one] == self._kind[1][two] else -3 * _UNIT
 
     def how(self, left: int, right: int) -> int:
         """What a pair is known by."""
         one, two = self._steps_a[left], self._steps_b[right]
-        if self._signature.a[one] == self._signature.b[two] >= 0:
+        if self._signature[0][one] == self._signature[1][two] >= 0:
             return SAME
-        if self._delta.a[one] == self._delta.b[two] >= 0:
+        if self._delta[0][one] == self._delta[1][two] >= 0:
             return DELTA
         return SIMILAR if self._agreeing(one, two) else TYPE
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from itertools import count
 from operator import attrgetter
 from typing import cast
 
-from forkpoint.diff.columns import StepRow, scope_of
+from forkpoint.diff.columns import ASKING, StepRow, scope_of
 from forkpoint.diff.sketch import NO_SKETCH, hash_of
 
 Numbers = list[int]
@@ -18,13 +17,22 @@ _KEY = attrgetter("key")
 _SKETCH = attrgetter("sketch")
 
 
-@dataclass(frozen=True, slots=True)
 class Column:
     """One column of both runs. Numbers are below `size`."""
 
-    a: Numbers
-    b: Numbers
-    size: int
+    def __init__(self, a: Numbers, b: Numbers, size: int) -> None:
+        self._a, self._b = a, b
+        self.size = size
+
+    @property
+    def a(self) -> Numbers:
+        """The number of each step of A."""
+        return self._a
+
+    @property
+    def b(self) -> Numbers:
+        """The number of each step of B."""
+        return self._b
 
 
 def intern(left: Sequence[Hashable], right: Sequence[Hashable]) -> Column:
@@ -38,8 +46,15 @@ def intern(left: Sequence[Hashable], right: Sequence[Hashable]) -> Column:
 class Interned:
     """The columns that the alignment compares, each numbered when it is first needed."""
 
-    def __init__(self, a: Sequence[StepRow], b: Sequence[StepRow]) -> None:
+    def __init__(
+        self,
+        a: Sequence[StepRow],
+        b: Sequence[StepRow],
+        *,
+        keys: tuple[Sequence[str], Sequence[str]] | None = None,
+    ) -> None:
         self._steps = a, b
+        self.keys = keys or (list(map(_KEY, a)), list(map(_KEY, b)))
         self._known: dict[str, Column] = {}
 
     @property
@@ -65,6 +80,26 @@ class Interned:
     def delta(self) -> Column:
         """Digests of what was new in each call."""
         return self._once("delta", lambda: self._column("delta"))
+
+    def asks(self, side: int, at: int) -> bool:
+        """Whether a step of A (0) or B (1) decides what is called next."""
+        return self._steps[side][at].kind in ASKING
+
+    def lone_of_b(self, twins: Sequence[int]) -> list[int]:
+        """Steps of B that are nobody's twin."""
+        return sorted(set(range(len(self._steps[1]))).difference(twins))
+
+    def lineage(self, run_id: str) -> Mapping[int, int]:
+        """Index in B -> index in A, where B says which step of this run it was served from."""
+        _, b = self._steps
+        if run_id not in set(map(attrgetter("source_run"), b)):
+            return {}
+        place = {key: at for at, key in enumerate(self.keys[0])}
+        return {
+            at: place[step.source_key]
+            for at, step in enumerate(b)
+            if step.source_run == run_id and step.source_key in place
+        }
 
     def same_site(self, one: int, two: int) -> bool:
         """Whether two calls were made at one known place of the code."""
@@ -109,8 +144,8 @@ class Interned:
             self._known[name] = make()
         return self._known[name]
 
-    def _column(self, *fields: str) -> Column:
-        read = cast("Callable[[StepRow], Hashable]", attrgetter(*fields))
+    def _column(self, field: str) -> Column:
+        read = cast("Callable[[StepRow], Hashable]", attrgetter(field))
         return self._of(read)
 
     def _of(self, read: Callable[[StepRow], Hashable]) -> Column:
@@ -118,9 +153,8 @@ class Interned:
         return intern(list(map(read, a)), list(map(read, b)))
 
 
-def by_scope(steps: Sequence[StepRow]) -> dict[str, list[int]]:
+def by_scope(keys: Sequence[str]) -> dict[str, list[int]]:
     """Step indexes by scope (`columns.scope_of`), in order of first appearance."""
-    keys = list(map(_KEY, steps))
     joined = "\n" + "\n".join(keys)
     if keys and "." not in joined:  # most runs are one thread of control
         name = scope_of(keys[0])
@@ -135,3 +169,8 @@ def by_scope(steps: Sequence[StepRow]) -> dict[str, list[int]]:
         else:
             members.append(at)
     return scopes
+
+
+def open_columns(a: Sequence[StepRow], b: Sequence[StepRow]) -> Interned:
+    """The columns of runs of any kind."""
+    return Interned(list(a), list(b))

@@ -6,7 +6,8 @@ another, so that each pass runs over all gaps of all scope pairs at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from forkpoint.diff.interning import Column, Interned, Numbers
@@ -82,6 +83,10 @@ class PlainLane:
         for which in range(HASHES):
             self.pair_unique(columns.sketch(which), how)
 
+    def pair_ends(self, column: Column, how: int) -> None:
+        """A1: equal values from both ends of each gap."""
+        self.add(_equal_ends(self.gaps(), *self.spread(column)), how)
+
     def pair_unique(self, column: Column, how: int) -> None:
         """Pair values that occur once on each side of a gap, as far as they keep their order."""
         left, right = self.spread(column)
@@ -109,13 +114,23 @@ class PlainLane:
                 back[twin] = at
         return back
 
-    def export(self, twins: list[int], hows: bytearray) -> None:
+    def export(self, twins: array[int], hows: bytearray) -> None:
         """Write all pairs as steps: the twin of each step of A, and how it was found."""
         places = self.places
         for at, twin in enumerate(self.twins):
             if twin >= 0:
                 twins[places.a[at]] = places.b[twin]
                 hows[places.a[at]] = self.hows[at]
+
+
+def _equal_ends(gaps: Iterable[Gap], left: Numbers, right: Numbers) -> Iterator[Pair]:
+    for a0, a1, b0, b1 in gaps:
+        while a0 < a1 and b0 < b1 and left[a0] == right[b0] >= 0:
+            yield a0, b0
+            a0, b0 = a0 + 1, b0 + 1
+        while a0 < a1 and b0 < b1 and left[a1 - 1] == right[b1 - 1] >= 0:
+            a1, b1 = a1 - 1, b1 - 1
+            yield a1, b1
 
 
 def open_lane(places: Places) -> PlainLane:

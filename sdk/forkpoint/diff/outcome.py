@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from forkpoint.diff.classify import Classifier
 from forkpoint.diff.columns import RunColumns
 from forkpoint.diff.explain import Sources
 from forkpoint.diff.rows import ABSORBED, IDS, QUIET, UNKNOWN, Rows
+from forkpoint.diff.table import column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def outcome_sources(
         found.update(classifier.explainer.sources_of(before, after))
     rows = classifier.rows
     if outcome.by == "status":
-        turned = (at for at in rows.changed() if _turned(a, b, rows, at))
+        turned = _turned(a, b, rows)
         found.update((at, 1.0) for at in turned if _answers(a, b, rows, at))
     backwards = range(len(rows) - 1, -1, -1)
     last = next((at for at in backwards if rows.name[at] and _answers(a, b, rows, at)), None)
@@ -67,6 +69,10 @@ def _answers(a: RunColumns, b: RunColumns, rows: Rows, at: int) -> bool:
     return step.kind != "agent"
 
 
-def _turned(a: RunColumns, b: RunColumns, rows: Rows, at: int) -> bool:
-    left, right = rows.a[at], rows.b[at]
-    return left >= 0 <= right and a.steps[left].status != b.steps[right].status
+def _turned(a: RunColumns, b: RunColumns, rows: Rows) -> Iterator[int]:
+    """Pairs that ended with another status."""
+    ours, theirs = column(a.steps, "status"), column(b.steps, "status")
+    for at in rows.changed():
+        left, right = rows.a[at], rows.b[at]
+        if left >= 0 <= right and ours[left] != theirs[right]:
+            yield at

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress, islice
 
 from forkpoint.diff.align import align
 from forkpoint.diff.alignment import Alignment
@@ -12,6 +13,7 @@ from forkpoint.diff.classify import MOST_EXAMINED, Classifier, Load
 from forkpoint.diff.columns import RunColumns
 from forkpoint.diff.outcome import Outcome, outcome_of, outcome_sources
 from forkpoint.diff.rows import CLASSES, PARTLY, QUIET, SAME, SUBS, UNKNOWN, Rows
+from forkpoint.diff.table import column, place_of
 from forkpoint.errors import DiffError
 
 MOST_DRAWN = 24
@@ -188,36 +190,40 @@ def _root(comparison: Comparison, cause: Cause) -> dict[str, object]:
 
 def _on_path(comparison: Comparison, at: int) -> dict[str, object]:
     left, right = comparison.rows.a[at], comparison.rows.b[at]
-    step = comparison.b.steps[right] if right >= 0 else comparison.a.steps[left]
-    side = "b" if right >= 0 else "a"
-    return {"side": side, "seq": step.seq, "kind": step.kind, "name": step.name}
+    side, run, place = ("b", comparison.b, right) if right >= 0 else ("a", comparison.a, left)
+    _, seq, kind, name = place_of(run.steps, place)
+    return {"side": side, "seq": seq, "kind": kind, "name": name}
 
 
 def _key(comparison: Comparison, at: int) -> str:
     left, right = comparison.rows.a[at], comparison.rows.b[at]
-    return comparison.b.steps[right].key if right >= 0 else comparison.a.steps[left].key
+    run, place = (comparison.b, right) if right >= 0 else (comparison.a, left)
+    return place_of(run.steps, place)[0]
 
 
 def _described(comparison: Comparison, at: int) -> dict[str, object]:
     """One row, read from the columns: there may be thousands of them."""
     rows = comparison.rows
-    left = comparison.a.steps[rows.a[at]] if rows.a[at] >= 0 else None
-    right = comparison.b.steps[rows.b[at]] if rows.b[at] >= 0 else None
-    step = right or left
+    left = place_of(comparison.a.steps, rows.a[at]) if rows.a[at] >= 0 else _NOWHERE
+    right = place_of(comparison.b.steps, rows.b[at]) if rows.b[at] >= 0 else _NOWHERE
+    _, _, kind, name = left if right is _NOWHERE else right
     flags = rows.flags[at]
     return {
-        "a": left and left.key,
-        "b": right and right.key,
-        "seqA": left and left.seq,
-        "seqB": right and right.seq,
-        "kind": step and step.kind,
-        "name": step and step.name,
+        "a": left[0],
+        "b": right[0],
+        "seqA": left[1],
+        "seqB": right[1],
+        "kind": kind,
+        "name": name,
         "class": CLASSES[rows.name[at]],
         "sub": SUBS[rows.sub[at]],
         "parts": list(rows.part_table[rows.part[at]]),
         "partly": bool(flags & PARTLY),
         "absorbed": bool(flags & QUIET),
     }
+
+
+_NOWHERE = (None, None, None, None)
 
 
 def _totals(a: RunColumns, b: RunColumns) -> dict[str, list[int | None]]:
@@ -229,24 +235,32 @@ def _totals(a: RunColumns, b: RunColumns) -> dict[str, list[int | None]]:
 
 
 def _tokens(run: RunColumns) -> int:
+    models = [kind == "model" for kind in column(run.steps, "kind")]
+    if True not in models:
+        return 0
     return sum(
-        (step.tokens_in or 0) + (step.tokens_out or 0) for step in run.steps if step.kind == "model"
+        number
+        for field in ("tokens_in", "tokens_out")
+        for number in compress(column(run.steps, field), models)
+        if isinstance(number, int)
     )
 
 
 def _cost(run: RunColumns) -> int | None:
     """None if any model step has no known price: a sum with holes would read as a saving."""
-    prices = [step.cost_micro_usd for step in run.steps if step.kind == "model"]
-    return None if None in prices else sum(price or 0 for price in prices)
+    models = [kind == "model" for kind in column(run.steps, "kind")]
+    if True not in models:
+        return 0
+    prices = list(compress(column(run.steps, "cost_micro_usd"), models))
+    return None if None in prices else sum(price for price in prices if isinstance(price, int))
 
 
 def _missing(comparison: Comparison, *, prices: Sequence[int | None]) -> list[dict[str, object]]:
     a, b = comparison.a, comparison.b
     found: list[dict[str, object]] = [
-        {"section": "payload", "step": step.key, "run": run.run_id, "reason": "not_clean"}
+        {"section": "payload", "step": run.steps[at].key, "run": run.run_id, "reason": "not_clean"}
         for run in (a, b)
-        for step in run.steps
-        if step.unreadable
+        for at in islice(_unreadable(run), MOST_LISTED)
     ]
     found = found[:MOST_LISTED]
     if None in prices:
@@ -264,6 +278,11 @@ def _missing(comparison: Comparison, *, prices: Sequence[int | None]) -> list[di
         reason = "timeout" if draft else "too_large"
         found.append({"section": "explanation", "reason": reason, "retry": draft})
     return found
+
+
+def _unreadable(run: RunColumns) -> Iterator[int]:
+    flags = column(run.steps, "unreadable")
+    return (at for at, flag in enumerate(flags) if flag) if True in flags else iter(())
 
 
 def _lost(comparison: Comparison) -> list[dict[str, object]]:

@@ -114,7 +114,7 @@ class Rows(Sequence[Row]):
 
     def alignment(self, length_a: int, length_b: int) -> Alignment:
         """The pairs behind the rows."""
-        twins, hows = [-1] * length_a, bytearray(length_a)
+        twins, hows = array("i", [-1]) * length_a, bytearray(length_a)
         for a, b, how in zip(self.a, self.b, self.how, strict=True):
             if a >= 0 <= b:
                 twins[a], hows[a] = b, how
@@ -222,10 +222,15 @@ def laid_out(alignment: Alignment) -> Rows:
         hows.append(how_of[twin] if twin >= 0 else ALONE)
         if other in before:
             lone(before[other])
-    count = len(hows)
+    unclassed(rows)
+    return rows
+
+
+def unclassed(rows: Rows) -> None:
+    """Make room for the classes of rows that are in their order."""
+    count = len(rows.how)
     rows.name, rows.sub, rows.flags = bytearray(count), bytearray(count), bytearray(count)
     rows.part = array("H", bytes(2 * count))
-    return rows
 
 
 def _lone_of_a(alignment: Alignment) -> dict[int, list[int]]:

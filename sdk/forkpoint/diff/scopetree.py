@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from forkpoint.diff.columns import StepRow, spawner_of
+from forkpoint.diff.columns import Picked, StepRow, spawner_of
+from forkpoint.diff.interning import by_scope
 from forkpoint.diff.scopes import pair_strands
 
 ScopePair = tuple[str, str]
@@ -18,11 +19,11 @@ class ScopeTree:
         self,
         a: Sequence[StepRow],
         b: Sequence[StepRow],
-        scopes_a: dict[str, list[int]],
-        scopes_b: dict[str, list[int]],
+        keys_a: Sequence[str],
+        keys_b: Sequence[str],
     ) -> None:
-        self._a = _Side(a, scopes_a)
-        self._b = _Side(b, scopes_b)
+        self._a = _Side(a, keys_a)
+        self._b = _Side(b, keys_b)
 
     def roots(self) -> list[ScopePair]:
         """Pairs of the outermost scopes: the root strand, foreign threads, shortened paths."""
@@ -43,15 +44,16 @@ class ScopeTree:
 
     def of_pair(self, a: int, b: int) -> ScopePair | None:
         """The scopes that two paired steps are, None if nothing happened inside."""
-        left, right = self._a.steps[a].key, self._b.steps[b].key
+        left, right = self._a.keys[a], self._b.keys[b]
         known = self._a.opens(left) or self._b.opens(right)
         return (left, right) if known else None
 
 
 class _Side:
-    def __init__(self, steps: Sequence[StepRow], scopes: dict[str, list[int]]) -> None:
-        self.steps = steps
-        self.scopes = scopes
+    def __init__(self, steps: Sequence[StepRow], keys: Sequence[str]) -> None:
+        self._all = steps
+        self.keys = keys
+        scopes = self.scopes = by_scope(keys)
         self._strands: dict[str, list[str]] = {}
         for scope in list(scopes):
             self._know(scope)
@@ -72,7 +74,7 @@ class _Side:
 
     def _find_openings(self) -> None:
         for scope, members in self.scopes.items():
-            found = [at for at in members if self.opens(self.steps[at].key)]
+            found = [at for at in members if self.opens(self.keys[at])]
             if found:
                 self.openings[scope] = found
 
@@ -93,4 +95,4 @@ class _Side:
         }
 
     def _steps(self, scope: str) -> Sequence[StepRow]:
-        return [self.steps[at] for at in self.scopes[scope]]
+        return Picked(self._all, self.scopes[scope])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from forkpoint.diff.interning import Column
 from forkpoint.diff.lanes import SAME, PlainLane
 
 FARTHEST = 64
@@ -17,13 +18,14 @@ FARTHEST = 64
 
 def slide(
     lane: PlainLane,
-    signature: tuple[Sequence[int], Sequence[int]],
+    column: Column,
     asks: tuple[Callable[[int], bool], Callable[[int], bool]],
 ) -> None:
     """Move stretches of one side to where they begin with a step that asks; pairs stay equal.
 
     `asks` says for each side whether the step at a place is a model's or a planner's.
     """
+    signature = lane.spread(column)
     for side in (0, 1):
         twins = lane.back() if side else lane.forth()
         limits = {start[side] for start in lane.places.starts}

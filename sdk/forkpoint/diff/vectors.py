@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from typing import cast
 
@@ -15,7 +16,36 @@ from forkpoint.diff.sketch import HASHES, NO_SKETCH
 
 LEAST = 512
 """Steps of a lane below which arrays cost more than they save."""
+FEW_GAPS = 16
+"""Gaps up to which each is looked at by arrays."""
 Ints = NDArray[np.int64]
+
+
+class ArrayColumn(Column):
+    """A column whose numbers lie in arrays; lists of them are made when one is asked for."""
+
+    def __init__(self, left: Ints, right: Ints, size: int) -> None:
+        super().__init__([], [], size)
+        self.left, self.right = left, right
+
+    @property
+    def a(self) -> Numbers:
+        """As `Column.a`."""
+        self._a = self._a or self.left.tolist()
+        return self._a
+
+    @property
+    def b(self) -> Numbers:
+        """As `Column.b`."""
+        self._b = self._b or self.right.tolist()
+        return self._b
+
+
+def arrays_of(column: Column) -> tuple[Ints, Ints]:
+    """The numbers of both sides as arrays."""
+    if isinstance(column, ArrayColumn):
+        return column.left, column.right
+    return _ints(column.a), _ints(column.b)
 
 
 def open_lane(places: Places) -> PlainLane:
@@ -41,14 +71,37 @@ class VectorLane(PlainLane):
         a0, a1, b0, b1 = self._open()
         return list(zip(a0.tolist(), a1.tolist(), b0.tolist(), b1.tolist(), strict=True))
 
+    def spread(self, column: Column) -> tuple[Numbers, Numbers]:
+        """As `PlainLane.spread`."""
+        ours, theirs = arrays_of(column)
+        return ours[self._a].tolist(), theirs[self._b].tolist()
+
+    def pair_ends(self, column: Column, how: int) -> None:
+        """As `PlainLane.pair_ends`: long gaps by arrays, in short ones a loop is faster."""
+        gaps = self.gaps()
+        if len(gaps) > FEW_GAPS:
+            super().pair_ends(column, how)
+            return
+        ours, theirs = arrays_of(column)
+        for a0, a1, b0, b1 in gaps:
+            left, right = ours[self._a[a0:a1]], theirs[self._b[b0:b1]]
+            start = _alike(left, right)
+            end = _alike(left[start:][::-1], right[start:][::-1])
+            for places, twins in (
+                (slice(a0, a0 + start), np.arange(b0, b0 + start)),
+                (slice(a1 - end, a1), np.arange(b1 - end, b1)),
+            ):
+                self._twins[places] = twins
+                self._hows[places] = how
+
     def pair_unique(self, column: Column, how: int) -> None:
         """As `PlainLane.pair_unique`: equal (gap, value) keys that are single on both sides."""
         gaps = self._open()
         if not len(gaps[0]):
             return
         left, right = _Side(gaps[0], gaps[1]), _Side(gaps[2], gaps[3])
-        values_a = _ints(column.a)[self._a[left.places]]
-        values_b = _ints(column.b)[self._b[right.places]]
+        ours, theirs = arrays_of(column)
+        values_a, values_b = ours[self._a[left.places]], theirs[self._b[right.places]]
         left, values_a = left.only(values_a >= 0, values_a)
         right, values_b = right.only(values_b >= 0, values_b)
         size = column.size + 1
@@ -57,10 +110,10 @@ class VectorLane(PlainLane):
     def pair_sketches(self, columns: Interned, how: int) -> None:
         """As `PlainLane.pair_sketches`; hashes are read where they lie, not numbered first."""
         sketches_a, sketches_b = (_hashes(sketches) for sketches in columns.sketches)
-        types_a, types_b = _ints(columns.type.a), _ints(columns.type.b)
+        types_a, types_b = arrays_of(columns.type)
         for which in range(HASHES):
             gaps = self._open()
-            if not len(gaps[0]) or len(gaps[0]) * columns.type.size >= 1 << 31:
+            if not len(gaps[0]) or len(gaps[0]) * columns.type.size >= 1 << 30:
                 super().pair_sketches(columns, how)
                 return
             sides: list[tuple[_Side, Ints]] = []
@@ -87,20 +140,19 @@ class VectorLane(PlainLane):
         back[self._twins[paired]] = paired
         return back.tolist()
 
-    def export(self, twins: list[int], hows: bytearray) -> None:
+    def export(self, twins: array[int], hows: bytearray) -> None:
         """As `PlainLane.export`."""
         paired = np.flatnonzero(self._twins >= 0)
-        steps = self._a[paired].tolist()
-        others = self._b[self._twins[paired]].tolist()
-        for at, twin in zip(steps, others, strict=True):
-            twins[at] = twin
-        np.frombuffer(hows, dtype=np.uint8)[self._a[paired]] = self._hows[paired]
+        steps = self._a[paired]
+        np.frombuffer(twins, dtype=np.int32)[steps] = self._b[self._twins[paired]]
+        np.frombuffer(hows, dtype=np.uint8)[steps] = self._hows[paired]
 
     def _pair(self, left: _Side, right: _Side, keys_a: Ints, keys_b: Ints, how: int) -> None:
         """Pair keys of which each side has one, as far as they keep their order."""
-        keys = np.concatenate([keys_a, keys_b])
-        order = np.argsort(keys, kind="stable")  # A's before B's among equal ones
-        keys = keys[order]
+        # the lowest bit puts A's before B's among equal ones
+        sided = np.concatenate([keys_a << 1, keys_b << 1 | 1])
+        order = np.argsort(sided)
+        keys = sided[order] >> 1
         equal = np.zeros(len(keys) + 1, dtype=bool)
         equal[1:-1] = keys[1:] == keys[:-1]
         # a group of two: equal to the one before, but neither that nor this to its other neighbour
@@ -131,6 +183,14 @@ class VectorLane(PlainLane):
         from_b = np.concatenate([[0], (ends_b + step)[:-1]])
         both = (ends_a > from_a) & (ends_b > from_b)
         return from_a[both], ends_a[both], from_b[both], ends_b[both]
+
+
+def _alike(left: Ints, right: Ints) -> int:
+    """Values, none absent, with which both begin."""
+    shorter = min(len(left), len(right))
+    left, right = left[:shorter], right[:shorter]
+    other = (left != right) | (left < 0)
+    return int(other.argmax()) if other.any() else shorter
 
 
 class _Side:

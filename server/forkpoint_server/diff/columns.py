@@ -1,63 +1,99 @@
-"""The columns of a run as the diff engine wants them: two statements a run, whatever its length."""
+"""The columns of a run as the diff engine wants them: two statements a run, whatever its length.
+
+Postgres packs the columns: digests and numbers of all steps come behind each other in one value
+each, so that no object is made of any of them here.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 from uuid import UUID
 
-import msgspec
-from forkpoint.diff.columns import RunColumns, StepRow
+from forkpoint.content import digest_text
+from forkpoint.diff.columns import RunColumns
+from forkpoint.diff.growing import grown
+from forkpoint.diff.sketch import NO_SKETCH
+from forkpoint.diff.table import (
+    ABSENT,
+    DIGEST,
+    NOTHING,
+    Coded,
+    Payloads,
+    StepTable,
+    column,
+    table_of,
+)
 from forkpoint.events.kinds import Kind
-from forkpoint.events.model import ReplayInfo
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from forkpoint_server.errors import NotFound
 
-Payloads = defaultdict[UUID, list[tuple[str, str | None, str]]]
-"""(role, root, state) of the artifacts of each step."""
-_Artifacts = Iterable[tuple[UUID, str, bytes | None, str]]
 RUN = UUID(int=0)
 """The step id under which artifacts of the run itself stand."""
-_KINDS: list[str] = [kind.value for kind in Kind]
+_KINDS: list[str | None] = [kind.value for kind in Kind]
+_OF_RUN, _LOST = -1, -2
+"""In the place of the step of an artifact that is the run's own, or of a step that is not there."""
+_UUID = 16
 _SELECT_RUN = text("""
     select run_id, head, status, finished, content_format, signature_codec, redaction_key_id,
            parent_run_id
     from run
     where run_id = :run and project_id = :project
 """)
-_SELECT_STEPS = text("""
-    select step_id, seq, key, kind, name, status, signature, delta, model, site, start_ns, end_ns,
-           tokens_in, tokens_out, cost_micro_usd, sketch, replay::text as replay
-    from step
-    where run_id = :run
-    order by seq
-""")
-_SELECT_ARTIFACTS = text("""
-    select step_id, role, root, state
+_STEPS = """
+    select
+      string_agg(uuid_send(step_id), '') as step_id,
+      string_agg(int8send(seq), '') as seq,
+      array_agg(key) as key,
+      string_agg(int4send(kind), '') as kind,
+      array_agg(name) as name,
+      array_agg(status) as status,
+      string_agg(coalesce(signature, :absent), '') as signature,
+      string_agg(coalesce(delta, :absent), '') as delta,
+      string_agg(coalesce(sketch, :unsketched), '') as sketch,
+      array_agg(model) as model,
+      array_agg(site) as site,
+      string_agg(int8send(start_ns), '') as start_ns,
+      string_agg(int8send(coalesce(end_ns, :nothing)), '') as end_ns,
+      string_agg(int8send(coalesce(tokens_in, :nothing)), '') as tokens_in,
+      string_agg(int8send(coalesce(tokens_out, :nothing)), '') as tokens_out,
+      string_agg(int8send(coalesce(cost_micro_usd, :nothing)), '') as cost_micro_usd,
+      array_agg(replay ->> 'mode') as mode,
+      array_agg((replay ->> 'edit') is not null) as edited,
+      array_agg(replay -> 'source' ->> 'run') as source_run,
+      array_agg(replay -> 'source' ->> 'key') as source_key,
+      count(replay) as replayed
+    from (
+      select *
+      from step
+      where run_id = :run {where}
+      order by seq
+    ) as step
+"""
+_ARTIFACTS = """
+    select
+      string_agg(uuid_send(step_id), '') filter (where {readable}) as owner,
+      array_agg(role) filter (where {readable}) as role,
+      string_agg(root, '') filter (where {readable}) as root,
+      string_agg(uuid_send(step_id), '') filter (where state <> 'clean') as unreadable
     from artifact
-    where run_id = :run and (role like 'input.%' or role in ('output', 'error'))
-""")
-
-
-_SELECT_LATER_STEPS = text("""
-    select step_id, seq, key, kind, name, status, signature, delta, model, site, start_ns, end_ns,
-           tokens_in, tokens_out, cost_micro_usd, sketch, replay::text as replay
-    from step
-    where run_id = :run and (seq > :head or seq = any (:open))
-    order by seq
-""")
-_SELECT_LATER_ARTIFACTS = text("""
-    select step_id, role, root, state
-    from artifact
-    where run_id = :run and step_id = any (:steps)
-      and (role like 'input.%' or role in ('output', 'error'))
-""")
+    where run_id = :run {where} and (role like 'input.%' or role in ('output', 'error'))
+""".replace("{readable}", "state = 'clean' and root is not null")
+_LATER = "and (seq > :head or seq = any (:open))"
+_SELECT_STEPS, _SELECT_LATER_STEPS = (
+    text(_STEPS.replace("{where}", where)).bindparams(
+        absent=ABSENT, unsketched=NO_SKETCH, nothing=NOTHING
+    )
+    for where in ("", _LATER)
+)
+_SELECT_ARTIFACTS, _SELECT_LATER_ARTIFACTS = (
+    text(_ARTIFACTS.replace("{where}", where)) for where in ("", "and step_id = any (:steps)")
+)
 _SELECT_STANDING = text("""
     select run_id, head, finished
     from run
@@ -100,10 +136,9 @@ async def load_columns(
     if run is None:
         raise NotFound("run")
     if known is None or run["finished"]:
-        rows, payloads = await _all_steps(connection, run_id)
+        steps, output = await _all_steps(connection, run_id)
     else:
-        rows, payloads = await _later_steps(connection, run_id, known)
-    output = next((root for role, root, _ in payloads[RUN] if role == "output"), None)
+        steps, output = await _later_steps(connection, run_id, known)
     return RunColumns(
         run_id=str(run["run_id"]),
         head=run["head"],
@@ -114,83 +149,92 @@ async def load_columns(
         redaction_key_id=run["redaction_key_id"],
         parent_run=str(run["parent_run_id"]) if run["parent_run_id"] else None,
         output=output,
-        steps=rows,
+        steps=steps,
     )
 
 
-async def _all_steps(connection: AsyncConnection, run_id: UUID) -> tuple[list[StepRow], Payloads]:
-    steps = (await connection.execute(_SELECT_STEPS, {"run": run_id})).mappings().all()
-    artifacts = (await connection.execute(_SELECT_ARTIFACTS, {"run": run_id})).all()
-    payloads = _by_step(artifacts)
-    return await asyncio.to_thread(_rows, steps, payloads), payloads
+async def _all_steps(connection: AsyncConnection, run_id: UUID) -> tuple[StepTable, str | None]:
+    where = {"run": run_id}
+    steps = (await connection.execute(_SELECT_STEPS, where)).mappings().one()
+    artifacts = (await connection.execute(_SELECT_ARTIFACTS, where)).mappings().one()
+    return await asyncio.to_thread(_unpacked, steps, artifacts)
 
 
 async def _later_steps(
     connection: AsyncConnection, run_id: UUID, known: RunColumns
-) -> tuple[list[StepRow], Payloads]:
-    unsettled = [s.seq for s in known.steps if s.status == "running" or s.unreadable]
+) -> tuple[StepTable, str | None]:
+    table = known.steps if isinstance(known.steps, StepTable) else table_of(known.steps)
+    seen = zip(table.seq, column(table, "status"), table.unreadable, strict=True)
+    unsettled = [seq for seq, status, unreadable in seen if status == "running" or unreadable]
     where = {"run": run_id, "head": known.head, "open": unsettled}
-    steps = (await connection.execute(_SELECT_LATER_STEPS, where)).mappings().all()
-    owners = [RUN, *(row["step_id"] for row in steps)]
+    steps = (await connection.execute(_SELECT_LATER_STEPS, where)).mappings().one()
+    ids = _pieces(steps["step_id"] or b"", _UUID)
+    owners = [RUN, *(UUID(bytes=step_id) for step_id in ids)]
     found = await connection.execute(_SELECT_LATER_ARTIFACTS, {"run": run_id, "steps": owners})
-    payloads = _by_step(found.all())
-    read = {row.seq: row for row in await asyncio.to_thread(_rows, steps, payloads)}
-    kept = [read.pop(step.seq, step) for step in known.steps]
-    return [*kept, *read.values()], payloads
+    later, output = await asyncio.to_thread(_unpacked, steps, found.mappings().one())
+    return await asyncio.to_thread(grown, table, later), output
 
 
-def _by_step(artifacts: object) -> Payloads:
-    payloads: Payloads = defaultdict(list)
-    # rows are tuples; their type says less
-    for step_id, role, root, state in cast("_Artifacts", artifacts):
-        payloads[step_id].append((role, _digest(root), state))
-    return payloads
+def _unpacked(steps: RowMapping, artifacts: RowMapping) -> tuple[StepTable, str | None]:
+    """The table of what both statements found, and the root of the run's own output."""
+    ids = _pieces(steps["step_id"] or b"", _UUID)
+    places = {step_id: at for at, step_id in enumerate(ids)}
+    payloads, output = _payloads(places, artifacts)
+    unreadable = bytearray(len(ids))
+    for step_id in _pieces(artifacts["unreadable"] or b"", _UUID):
+        if (at := places.get(step_id)) is not None:
+            unreadable[at] = True
+    return StepTable(
+        seq=_integers(steps["seq"]),
+        keys=steps["key"] or (),
+        kind=Coded(_integers(steps["kind"], "i"), _KINDS),
+        name=Coded.of(steps["name"] or ()),
+        status=Coded.of(steps["status"] or ()),
+        signature=steps["signature"] or b"",
+        delta=steps["delta"] or b"",
+        payloads=payloads,
+        sketch=steps["sketch"] or b"",
+        model=Coded.of(steps["model"] or ()),
+        site=Coded.of(steps["site"] or ()),
+        start_ns=_integers(steps["start_ns"]),
+        end_ns=_integers(steps["end_ns"]),
+        tokens_in=_integers(steps["tokens_in"]),
+        tokens_out=_integers(steps["tokens_out"]),
+        cost_micro_usd=_integers(steps["cost_micro_usd"]),
+        mode=Coded.of(steps["mode"] or ()),
+        edited=bytes(steps["edited"] or ()),
+        source_run=Coded.of(steps["source_run"] or ()),
+        source_key=steps["source_key"] if steps["replayed"] else (),
+        unreadable=bytes(unreadable),
+    ), output
 
 
-def _rows(steps: Sequence[RowMapping], payloads: Payloads) -> list[StepRow]:
-    return [_step(row, payloads.get(row["step_id"], ())) for row in steps]
+def _payloads(places: Mapping[bytes, int], artifacts: RowMapping) -> tuple[Payloads, str | None]:
+    """Roots that may be read, by step and role, and the one of the run's own output."""
+    known = {**places, RUN.bytes: _OF_RUN}
+    owners = [known.get(owner, _LOST) for owner in _pieces(artifacts["owner"] or b"", _UUID)]
+    roles: Sequence[str] = artifacts["role"] or ()
+    roots: bytes = artifacts["root"] or b""
+    order = sorted(range(len(owners)), key=lambda at: (owners[at], roles[at]))
+    digests = _pieces(roots, DIGEST)
+    first = next((place for place, at in enumerate(order) if owners[at] >= 0), len(order))
+    of_run = (at for at in order[:first] if owners[at] == _OF_RUN)
+    output = next((digests[at] for at in of_run if roles[at] == "output"), None)
+    order = order[first:]
+    return Payloads(
+        array("i", map(owners.__getitem__, order)),
+        Coded.of(map(roles.__getitem__, order)),
+        b"".join(map(digests.__getitem__, order)),
+    ), None if output is None else digest_text(output)
 
 
-def _step(row: RowMapping, payloads: Sequence[tuple[str, str | None, str]]) -> StepRow:
-    roots = {role: root for role, root, state in payloads if root and state == "clean"}
-    replay = _read_replay(row["replay"])
-    source = None if replay is None else replay.source
-    return StepRow(
-        seq=row["seq"],
-        key=row["key"],
-        kind=_KINDS[int(row["kind"])],
-        name=row["name"],
-        status=row["status"],
-        signature=_digest(row["signature"]),
-        delta=_digest(row["delta"]),
-        sketch=row["sketch"],
-        parts={
-            role.removeprefix("input."): root
-            for role, root in roots.items()
-            if role.startswith("input.")
-        },
-        output=roots.get("output"),
-        error=roots.get("error"),
-        model=row["model"],
-        site=row["site"],
-        start_ns=row["start_ns"],
-        end_ns=row["end_ns"],
-        tokens_in=row["tokens_in"],
-        tokens_out=row["tokens_out"],
-        cost_micro_usd=row["cost_micro_usd"],
-        mode=None if replay is None else replay.mode.value,
-        edited=replay is not None and replay.edit is not None,
-        source_run=source.run if source else None,
-        source_key=source.key if source else None,
-        unreadable=any(state != "clean" for _, _, state in payloads),
-    )
+def _pieces(packed: bytes, size: int) -> list[bytes]:
+    return [packed[at : at + size] for at in range(0, len(packed), size)]
 
 
-def _read_replay(text: str | None) -> ReplayInfo | None:
-    return None if text is None else msgspec.json.decode(text, type=ReplayInfo)
-
-
-def _digest(digest: bytes | None) -> str | None:
-    if digest is None:
-        return None
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+def _integers(packed: bytes | None, code: str = "q") -> array[int]:
+    """What Postgres sends, which is big-endian."""
+    found = array(code, packed or b"")
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found

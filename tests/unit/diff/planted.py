@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from forkpoint.diff.columns import RunColumns, StepRow
+from msgspec.structs import replace
 
 
 class Values:

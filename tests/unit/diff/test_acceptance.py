@@ -8,13 +8,13 @@ control, Wilson, uncaptured cause), `test_vectors.py` (numpy equals Python), and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from forkpoint.diff.align import align
 from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.columns import StepRow
 from forkpoint.diff.report import Comparison, compare_runs, exit_status, to_report
+from msgspec.structs import replace
 from unit.diff.planted import Values, call, edited, generated, run
 
 STEPS = 10_000

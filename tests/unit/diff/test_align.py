@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from forkpoint.diff.align import align
@@ -14,6 +13,7 @@ from forkpoint.diff.sequences import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from unit.diff.planted import Values, call, edited, generated, run
 
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from forkpoint.diff.columns import RunColumns, StepRow
 from forkpoint.diff.leaves import scalars
 from forkpoint.diff.report import Comparison, compare_runs, to_report
 from forkpoint.errors import DiffError
+from msgspec.structs import replace
 from unit.diff.planted import Values, call, run
 
 LONG = "the customer lives in Dalton Street 123"
@@ -179,7 +180,7 @@ def test_a_sum_with_an_unknown_price_is_no_sum():
 
 def test_runs_redacted_under_other_keys_are_not_comparable():
     a = RunColumns(run_id="a", head=0, status="ok", sealed=True, redaction_key_id="k1")
-    b = replace(a, run_id="b", redaction_key_id="k2")
+    b = dataclasses.replace(a, run_id="b", redaction_key_id="k2")
 
     with pytest.raises(DiffError) as caught:
         compare_runs(a, b, Values().load)

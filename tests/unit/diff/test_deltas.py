@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -19,6 +18,7 @@ from forkpoint.diff.retrieval import compare_documents, kendall_tau, rank_biased
 from forkpoint.diff.text import hunks, ratio
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from unit.diff.planted import Values, call
 
 
