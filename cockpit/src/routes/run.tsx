@@ -1,5 +1,5 @@
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { type RefObject, useRef } from "react";
+import { type RefObject, useEffect, useRef } from "react";
 import { Inspector } from "../inspector/Inspector";
 import { Actions } from "../run/Actions";
 import { Header } from "../run/Header";
@@ -28,7 +28,15 @@ export function RunRoute() {
   const { run } = useParams({ from: "/runs/$run" });
   const { follow } = useSearch({ from: "/runs/$run" });
   const store = useRunStore(run, follow === 1);
-  if (store.phase === "failed" && store.failure) {
+  const failed = store.phase === "failed";
+  const navigate = useNavigate();
+  useEffect(() => {
+    // A replay that ended without a run says why on the page of its session.
+    if (!failed || !store.coming) return;
+    const params = { session: store.coming.session };
+    void navigate({ to: "/replays/$session", params, search: {}, replace: true });
+  }, [failed, store, navigate]);
+  if (failed && store.failure && !store.coming) {
     return (
       <Frame crumbs="Run" status={null}>
         <Failed failure={store.failure} onRetry={() => window.location.reload()} />
@@ -50,7 +58,7 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
   const filter = useRef<HTMLInputElement>(null);
   const { selected, lines, folded, base, axis, lost, rows, recording } = page;
   const waterfall = page.search.view === "waterfall";
-  const replay = useReplayStart(store.runId, facts.name);
+  const replay = useReplayStart(facts);
   const fork = useFork(store, selected);
   const compare = useCompare(store.runId, base);
   useRunKeys({
@@ -102,7 +110,7 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
           diverged={firstDiverged(store)}
         />
       ) : null}
-      {store.columns.count === 0 ? (
+      {store.columns.count === 0 && !(base && store.running) ? (
         <Empty title="No steps yet" text="They appear here the moment they are recorded." />
       ) : (
         <Body store={store} page={page} timeline={timeline} filter={filter} />
@@ -181,19 +189,23 @@ function Body({
       )}
       tools={<Tools store={store} page={page} filter={filter} />}
       tree={
-        <Tree
-          store={store}
-          lines={page.lines}
-          folded={page.folded}
-          hits={hits}
-          selected={selected}
-          rowHeight={rowHeight}
-          following={following}
-          window={page.search.view === "waterfall" ? spanOf(store, page) : null}
-          agreement={page.agreement}
-          onSelect={actions.select}
-          onFold={actions.fold}
-        />
+        columns.count === 0 ? (
+          <Skeleton rows={18} label="Waiting for the first step" />
+        ) : (
+          <Tree
+            store={store}
+            lines={page.lines}
+            folded={page.folded}
+            hits={hits}
+            selected={selected}
+            rowHeight={rowHeight}
+            following={following}
+            window={page.search.view === "waterfall" ? spanOf(store, page) : null}
+            agreement={page.agreement}
+            onSelect={actions.select}
+            onFold={actions.fold}
+          />
+        )
       }
       inspector={
         <Inspector

@@ -7,6 +7,8 @@ import { client } from "../graphql/client";
 import { failureOf } from "../graphql/failure";
 import { follow } from "../graphql/socket";
 import { Runners, StartReplay } from "../replay/documents";
+import { announce } from "../runstore/coming";
+import type { RunFacts } from "../runstore/documents";
 
 export interface ReplayStart {
   readonly start: () => void;
@@ -26,24 +28,30 @@ async function entryOf(name: string, fetchedAt: number) {
   return found ? { executor: "HOST" as const, runner: found.name, entrypoint: name } : {};
 }
 
-export function useReplayStart(runId: string, name: string): ReplayStart {
+export function useReplayStart(recording: RunFacts): ReplayStart {
+  const { id: runId, name } = recording;
   const navigate = useNavigate();
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<string | null>(null);
   const fetchedAt = useRef(0);
-  const [runners] = useQuery({ query: Runners, requestPolicy: "network-only" });
+  const pause = recording.status === "RUNNING";
+  const [runners] = useQuery({ query: Runners, requestPolicy: "network-only", pause });
   useEffect(() => {
     if (runners.data) fetchedAt.current = Date.now();
   }, [runners.data]);
   const begin = async () => {
-    const socket = opened();
+    openSocket();
     const place = await entryOf(name, fetchedAt.current);
     const input = { runId, ...place, clientId: crypto.randomUUID() };
     const { data, error } = await client.mutation(StartReplay, { input }).toPromise();
     const session = data?.startReplay.sessions[0];
     if (error || !session) throw error ?? new Error("The replay was not started.");
-    await navigate({ to: "/replays/$session", params: { session: session.id }, search: {} });
-    socket.stop();
+    announce(session, recording);
+    await navigate({
+      to: "/runs/$run",
+      params: { run: session.newRunId },
+      search: { base: runId, follow: 1 },
+    });
   };
   const start = () => {
     if (busy) return;
@@ -56,11 +64,9 @@ export function useReplayStart(runId: string, name: string): ReplayStart {
   return { start, busy, trouble };
 }
 
-/** Opens the socket while the request is on its way: progress then needs no handshake. */
-function opened() {
-  return follow({
-    operation: () => ({ query: "subscription Opened { runsChanged }", variables: {} }),
-    onData: () => {},
-    onEnd: () => {},
-  });
+/** Opens the socket while the request is on its way: what follows then needs no handshake. */
+function openSocket(): void {
+  const nothing = { query: "subscription Opened { runsChanged }", variables: {} };
+  // Stopped before the socket is open it is never sent; the socket stays for whoever follows.
+  follow({ operation: () => nothing, onData: () => {}, onEnd: () => {} }).stop();
 }

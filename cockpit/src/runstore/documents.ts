@@ -87,8 +87,10 @@ export const NEXT_CHUNK = `query NextChunk($run: ID!, $chunk: Int!) {
   skeleton(runId: $run, chunk: $chunk) {${CHUNK}}
 }`;
 
-export const RUN_EVENTS = `subscription RunEvents($run: ID!, $after: BigInt!) {
-  runEvents(runId: $run, after: $after) { fromSeq toSeq head status events }
+export const RUN_EVENTS = `subscription RunEvents($run: ID!, $after: BigInt!, $session: ID) {
+  runEvents(runId: $run, after: $after, session: $session) {
+    fromSeq toSeq head status startedNs events
+  }
 }`;
 
 export interface RunEventsData {
@@ -97,6 +99,7 @@ export interface RunEventsData {
     readonly toSeq: string;
     readonly head: string;
     readonly status: Status;
+    readonly startedNs: string;
     readonly events: readonly FeedEvent[];
   };
 }

@@ -4,6 +4,7 @@ import { bulkQuery } from "../graphql/bulk";
 import { type Failure, failureOf, isRecord, RequestFailed } from "../graphql/failure";
 import { type Following, follow } from "../graphql/socket";
 import { Columns } from "./columns";
+import { arrived, type Coming, comingOf } from "./coming";
 import {
   FIRST_PAINT,
   type FirstPaint,
@@ -16,20 +17,22 @@ import {
   type RunEventsData,
   type RunFacts,
 } from "./documents";
-import { Feed, type GapMark } from "./feed";
+import { Feed, type FeedEvent, type GapMark } from "./feed";
 import { buildTree, type Tree } from "./rows";
 import { appendChunk, CHUNK_ROWS } from "./skeleton";
 
 const GAP_PAGES = 50;
 const PATIENCE_MS = 5_000;
 const PATIENCE_STEP_MS = 25;
+/** Facts of a run that began or ended come after its steps were drawn. */
+const FACTS_AFTER_MS = 150;
 
 export class RunStore {
   readonly runId: string;
   readonly columns = new Columns();
   /** Rises with everything a view may show. */
   version = 0;
-  phase: "loading" | "ready" | "failed" = "loading";
+  phase: "loading" | "coming" | "ready" | "failed" = "loading";
   failure: Failure | null = null;
   facts: RunFacts | null = null;
   /** Start of the run, ns since the epoch: the zero of all times in the columns. */
@@ -49,13 +52,21 @@ export class RunStore {
   #opening: Promise<void> | null = null;
   #stopped = false;
   #frame = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #patient: boolean;
+  #isOver = false;
+  /** What was started here to make this run; null for a run that is there. */
+  readonly coming: Coming | null;
 
   /** `patient`: a run that is about to begin is waited for, before it is said not to be there. */
   constructor(runId: string, patient = false) {
     this.runId = runId;
     this.#patient = patient;
+    this.coming = comingOf(runId);
+    if (!this.coming) return;
+    this.facts = this.coming.facts;
+    this.phase = "coming";
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -66,8 +77,10 @@ export class RunStore {
   /** Loads facts and columns; a running run is followed from the head of its skeleton on. */
   async open(): Promise<void> {
     this.#stopped = false;
-    this.#opening ??= this.#begin();
-    await this.#opening;
+    if (this.phase !== "coming") {
+      this.#opening ??= this.#begin();
+      await this.#opening;
+    }
     if (this.running && !this.#following && !this.#stopped) this.#follow(this.head);
   }
 
@@ -75,11 +88,10 @@ export class RunStore {
     try {
       await this.#load();
       this.phase = "ready";
+      this.#changed();
     } catch (error) {
-      this.phase = "failed";
-      this.failure = failureOf(error);
+      this.#fail(error);
     }
-    this.#changed();
   }
 
   close(): void {
@@ -107,6 +119,7 @@ export class RunStore {
   elapsed(now: number, frozen: boolean): number {
     const facts = this.facts;
     if (facts?.durationNs != null) return Number(facts.durationNs);
+    if (this.phase === "coming") return 0;
     return this.#heardNs + (frozen ? 0 : Math.max(0, now - this.#heardAt) * 1e6);
   }
 
@@ -170,30 +183,83 @@ export class RunStore {
   }
 
   #follow(head: number): void {
-    const feed = this.#feed ?? new Feed(this.columns, this.origin, head);
-    this.#feed = feed;
+    const session = this.coming?.session ?? null;
+    if (this.phase !== "coming") this.#feed ??= new Feed(this.columns, this.origin, head);
     this.#following = follow<RunEventsData>({
       operation: () => ({
         query: RUN_EVENTS,
-        variables: { run: this.runId, after: String(feed.head) },
+        variables: { run: this.runId, after: String(this.head), session },
       }),
-      onData: ({ runEvents }) => {
-        if (feed.take(runEvents.events)) this.#heard();
-        if (feed.gaps.length) this.gaps = [...feed.gaps];
-        if (runEvents.status !== "RUNNING") void this.#refresh();
-        this.#changed();
+      onData: ({ runEvents: { events, status, startedNs } }) => {
+        if (this.phase === "coming") this.#arrive(startedNs);
+        if (this.#feed) this.#take(this.#feed, events);
+        if (status !== "RUNNING") this.#over();
       },
-      onEnd: () => void this.#refresh(),
+      onEnd: () => {
+        if (this.phase === "coming") this.#fail(notFound());
+        else this.#over();
+      },
     });
   }
 
-  /** Facts again, once the run is over: status, totals, verdict. */
+  /** The run is there: its steps come with the feed, its facts are asked for. */
+  #arrive(startedNs: string): void {
+    arrived(this.runId);
+    this.origin = BigInt(startedNs);
+    this.#feed = new Feed(this.columns, this.origin, -1);
+    this.phase = "ready";
+    this.#soon();
+  }
+
+  /** Asks for the facts, with all that is known of the steps if the run is over by then. */
+  #soon(): void {
+    clearTimeout(this.#timer);
+    const ask = () => (this.#isOver ? this.#settle() : this.#refresh());
+    this.#timer = setTimeout(() => void ask(), FACTS_AFTER_MS);
+  }
+
   async #refresh(): Promise<void> {
     try {
       const { run } = await bulkQuery<{ run: RunFacts | null }>(RUN_FACTS, { run: this.runId });
-      if (run) this.facts = run;
+      // Facts that were asked for later are newer.
+      if (run && !this.#isOver) this.facts = run;
     } catch {
-      // The page keeps what it has: the figures in the columns are whole without these.
+      // They are asked for again once the run is over.
+    }
+    this.#changed();
+  }
+
+  #take(feed: Feed, events: readonly FeedEvent[]): void {
+    if (feed.take(events)) this.#heard();
+    if (feed.gaps.length) this.gaps = [...feed.gaps];
+    this.#changed();
+  }
+
+  #fail(error: unknown): void {
+    arrived(this.runId);
+    this.phase = "failed";
+    this.failure = failureOf(error);
+    this.#changed();
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#soon();
+  }
+
+  /** Once the run is over: its status, totals and verdict, and all that is known of its steps now. */
+  async #settle(): Promise<void> {
+    const known = this.columns.count;
+    try {
+      const { run, skeleton } = await bulkQuery<FirstPaint>(FIRST_PAINT, { run: this.runId });
+      if (run) this.facts = run;
+      if (known <= skeleton.rows && skeleton.rows < CHUNK_ROWS && this.columns.count === known) {
+        this.columns.count = 0;
+        appendChunk(this.columns, { ...skeleton, head: Number(skeleton.head) }, this.origin);
+      }
+    } catch {
+      // The page keeps what it has: what was followed is whole without these.
     }
     this.#changed();
   }

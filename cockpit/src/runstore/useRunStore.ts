@@ -4,11 +4,15 @@ import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { connection, onConnection } from "../graphql/socket";
 import { RunStore } from "./store";
 
+/** The run that was open last: a replay of it shows it as its recording. */
+let last: RunStore | null = null;
+
 /** The store of a run, opened while the component lives; renders again with every version. */
 export function useRunStore(runId: string, patient = false): RunStore {
   // biome-ignore lint/correctness/useExhaustiveDependencies: patience matters when it is opened.
   const store = useMemo(() => new RunStore(runId, patient), [runId]);
   useEffect(() => {
+    last = store;
     void store.open();
     return () => store.close();
   }, [store]);
@@ -16,9 +20,17 @@ export function useRunStore(runId: string, patient = false): RunStore {
   return store;
 }
 
+/** What is loaded already and can change no more. */
+function loaded(runId: string): RunStore | null {
+  return last?.runId === runId && last.phase === "ready" && !last.running ? last : null;
+}
+
 /** As `useRunStore`, of a run that may not be asked for. */
 export function useOptionalRunStore(runId: string | null): RunStore | null {
-  const store = useMemo(() => (runId === null ? null : new RunStore(runId)), [runId]);
+  const store = useMemo(
+    () => (runId === null ? null : (loaded(runId) ?? new RunStore(runId))),
+    [runId],
+  );
   useEffect(() => {
     void store?.open();
     return () => store?.close();

@@ -45,20 +45,23 @@ class Standing:
     head: int
     status: str
     finished: bool
+    started_ns: int
 
 
 async def standing(connection: AsyncConnection, project_id: int, run_id: str) -> Standing | None:
     """Where one run stands; None if there is none. Index: primary key."""
     rows = await connection.execute(
         text("""
-            select head, status, finished
+            select head, status, finished, started_ns
             from run
             where run_id = cast(:run_id as uuid) and project_id = :project_id
         """),
         {"run_id": run_id, "project_id": project_id},
     )
     row = rows.first()
-    return Standing(head=row[0], status=row[1], finished=row[2]) if row else None
+    if row is None:
+        return None
+    return Standing(head=row[0], status=row[1], finished=row[2], started_ns=row[3])
 
 
 async def feed_page(

@@ -18,7 +18,7 @@ from forkpoint_server.live.outages import outlast
 from forkpoint_server.live.pace import Pace
 from forkpoint_server.live.topics import session_topic
 from forkpoint_server.query.digests import read_run_id
-from forkpoint_server.replay.progress import Progress, progress_after
+from forkpoint_server.replay.progress import PAGE, Progress, progress_after
 from forkpoint_server.replay.rows import session_by_id
 from forkpoint_server.replay.words import OPEN_STATES
 from forkpoint_server.security.scopes import Scope
@@ -55,9 +55,9 @@ async def follow(context: Context, session_id: str, *, after: int) -> AsyncGener
                 after = change.n
                 if change.state not in OPEN_STATES:
                     return
-            if not changes:
-                if await outlast(partial(_is_over, context, stored_id, after)):
-                    return
+            if not changes and await outlast(partial(_is_over, context, stored_id, after)):
+                return
+            if len(changes) < PAGE:
                 await signal.wait()
             await asyncio.sleep(pace.delay(now()))
 

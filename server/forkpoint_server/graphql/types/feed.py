@@ -16,6 +16,7 @@ class RunEventBatch:
     to_seq: BigInt = strawberry.field(description="Last seq of the batch: pass it as `after`.")
     head: BigInt
     status: RunStatus
+    started_ns: BigInt = strawberry.field(description="Start of the run, ns since the epoch.")
     events: JSON = strawberry.field(
         description="List of {seq, type, stepSeq, parentSeq, kind, name, key, strand, lane, "
         "depth, status, errorClass, timeNs, tokensIn, tokensOut, costMicroUsd, mode, divergence, "
