@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from forkpoint_server.db import engine
 from forkpoint_server.db.engine import Database, driver
 from forkpoint_server.errors import Overloaded
 from sqlalchemy import text
@@ -94,6 +95,20 @@ async def test_a_transaction_that_the_database_ends_is_overload_and_the_pool_rec
 
     async with open_database.transaction(1) as connection:
         assert await connection.scalar(text("select count(*) from project")) == 1
+
+
+@pytest.mark.parametrize("fresh_s", [60.0, -1.0], ids=["just used", "idle"])
+async def test_connections_that_the_database_closed_meanwhile_are_replaced_unseen(
+    open_database: Database, database: Scratch, monkeypatch: pytest.MonkeyPatch, fresh_s: float
+):
+    monkeypatch.setattr(engine, "FRESH_S", fresh_s)
+    for opened in (open_database.reading, open_database.transaction):
+        async with opened(1) as connection:
+            pid = await connection.scalar(text("select pg_backend_pid()"))
+        await asyncio.to_thread(database.sql, f"select pg_terminate_backend({pid}, 5000)")
+
+        async with opened(1) as connection:
+            assert await connection.scalar(text("select pg_backend_pid()")) != pid
 
 
 async def test_a_statement_over_its_time_is_overload(database: Scratch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import cast
 
 from forkpoint.content import Digest, MemoryBlocks, Value, digest_text, encode
@@ -22,6 +23,9 @@ from forkpoint_worker.replays.attempt import Attempt
 from forkpoint_worker.replays.payload import roots_of
 from forkpoint_worker.replays.reading import Events, Recorded
 from forkpoint_worker.replays.writing import BATCH
+
+FIRST = 100
+"""Events of the first transaction."""
 
 
 async def verify(attempt: Attempt, recorded: Recorded) -> End:
@@ -54,11 +58,12 @@ async def write_again(
     emission = Reemission(recorded.start, attempt.target)
     origin = Origin(run=recorded.start.run_id, session=attempt.session.session_id, kind="replay")
     await attempt.run.start(emission.opening(origin), {})
-    await attempt.running(recorded)  # whoever hears of it finds the run
     steps, key = 0, None
-    for at in range(0, len(recorded.events), BATCH):
-        events = await asyncio.to_thread(_moved, emission, recorded.events[at : at + BATCH])
+    for number, batch in enumerate(batches(recorded.events)):
+        events = await asyncio.to_thread(_moved, emission, batch)
         await attempt.run.send(events, {})
+        if number == 0:
+            await attempt.running(recorded)  # whoever hears of it finds the run and its first steps
         keys = [event.key for event in events if isinstance(event, StepStarted)]
         steps, key = steps + len(keys), keys[-1] if keys else key
         await attempt.progress(Step(key=key, matched=steps))
@@ -66,6 +71,13 @@ async def write_again(
     kept, ref = stored("replay_report", report)
     end = recorded.end or emission.cut_short(recorded.events)
     await attempt.run.finish(emission.closing(end, verdict, (ref,)), kept)
+
+
+def batches(events: Events) -> Iterator[Events]:
+    """Events by transactions; a small one first, so that the first step is there sooner."""
+    yield events[:FIRST]
+    for at in range(FIRST, len(events), BATCH):
+        yield events[at : at + BATCH]
 
 
 def stored(role: str, value: object) -> tuple[dict[Digest, bytes], ArtifactRef]:
