@@ -11,7 +11,7 @@ from forkpoint.content.decode import decode
 from forkpoint.events.model import RunStart, StepEnded, StepStarted
 from forkpoint.replay.answers import Answers
 from forkpoint.replay.continuation import Continuation
-from forkpoint.replay.fresh import Ask, Executed, Reply
+from forkpoint.replay.fresh import Ask, Executed, Reply, Seek
 from forkpoint.replay.graph import Graph
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission, Target
@@ -80,6 +80,9 @@ def go_on(
         except StopIteration as over:
             break_with = over.value
             break
+        if isinstance(ask, Seek):
+            answer = None  # there is no other run
+            continue
         assert isinstance(ask, Ask)
         asked.append(ask)
         place = recording.by_key[ask.key] if again else -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -85,19 +86,34 @@ class Shop:
 
     def visit(self, *, bottles: int, sky: str, promo: bool = False) -> str:
         """A recorded run in a world of this kind."""
-        world = f'{{"stock": {{"bottles": {bottles}}}, "weather": {{"sky": "{sky}"}}}}'
-        (self.folder / "world.json").write_text(world)
-        words = [sys.executable, "-c", "from forkpoint_cli.main import main; main()", "capture"]
-        done = subprocess.run(
-            [*words, "--", sys.executable, "shop.py", "promo" if promo else "plain"],
+        world = {"stock": {"bottles": bottles}, "weather": {"sky": sky}}
+        (self.folder / "world.json").write_text(json.dumps(world))
+        done = self.type("capture", *self.child(promo))
+        assert done.returncode == 0, done.stderr
+        return done.stderr.strip().rpartition("/")[2]
+
+    def type(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """What a command says."""
+        command = [sys.executable, "-c", "from forkpoint_cli.main import main; main()"]
+        return subprocess.run(
+            [*command, *map(str, words)],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
             timeout=120,
-            check=True,
+            check=False,
         )
-        return done.stderr.strip().rpartition("/")[2]
+
+    def child(self, promo: bool = False) -> list[str]:
+        """The program as a command."""
+        return ["--", sys.executable, "shop.py", "promo" if promo else "plain"]
+
+    def policy(self) -> Path:
+        """`POLICY` in a file."""
+        path = self.folder / "policy.json"
+        path.write_text(json.dumps(POLICY))
+        return path
 
     @contextmanager
     def runner(self) -> Generator[None]:

@@ -32,7 +32,7 @@ from forkpoint_cli.settings import Settings
 from forkpoint_cli.sources import Opened
 from forkpoint_cli.spools import SpoolUpload, Upload
 
-_HELD = frozenset({"prompt", "params", "model", "tools"})
+_HELD = frozenset({"prompt", "params", "model", "tools", "replace"})
 """Edits that hold from the cut on, for every model call."""
 Report = Mapping[str, object]
 

@@ -125,7 +125,7 @@ def test_without_a_policy_that_answers_nothing_is_proved(
 ):
     verify(shop, pair, policy=None)
 
-    assert until_over(shop, pair)["attribution"]["report"]["stopped"] == "not_in_roots"
+    assert until_over(shop, pair)["attribution"]["report"]["stopped"] == "unanswered"
 
 
 def test_a_stopped_verification_ends_and_equal_outcomes_have_no_cause(

@@ -219,6 +219,7 @@ const EDIT_WORDS: Readonly<Record<string, string>> = {
   output: "A's answer",
   fail: "A's error",
   input: "A's input",
+  replace: "A's input, in later requests too",
   drop: "call dropped",
   insert: "A's messages put back",
 };

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import cast
+from typing import NamedTuple, cast
 
 from forkpoint.content import Value
 from forkpoint.diff.classify import Load
 from forkpoint.diff.columns import StepRow
-from forkpoint.diff.leaves import leaves
+from forkpoint.diff.leaves import leaves, without_ids
 from forkpoint.diff.report import Comparison
 from forkpoint.diff.rows import Row
+from forkpoint.diff.shares import Stop
 from forkpoint.errors import DiffError
 
 Edit = Mapping[str, object]
@@ -25,6 +26,16 @@ Expectations = Mapping[str, object]
 """JSON pointer into the run's output -> value that makes it a good one."""
 Ending = tuple[str, str | None]
 """Status and root of the output."""
+
+
+class Call(NamedTuple):
+    """What A asked at a root, and what B was answered to the very same."""
+
+    key: str
+    signature: str
+    answer: str
+
+
 _TRIED = {"supported": 0, "possible": 1}
 MOST_FOLLOWED = 200
 """Later requests of a scope into which what one step gave is put back."""
@@ -38,6 +49,38 @@ class Root:
     key: str
     name: str
     edits: tuple[Edit, ...]
+    applies: tuple[Edit, ...] = ()
+    """The other way round: what gives A the value of B there."""
+    call: Call | None = None
+    """Set where A and B asked the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """What a replay came to; `met`: whether it meets what is expected as the wanted run does."""
+
+    verdict: str | None
+    reason: str | None
+    key: str | None
+    """The call it failed at."""
+    ending: Ending | None
+    met: bool | None = None
+
+    @property
+    def stop(self) -> Stop | None:
+        """Set where it did not run to its end under its policy: then it shows nothing."""
+        if self.verdict in _RAN and self.ending is not None:
+            return None
+        return Stop(self.reason or self.verdict or "internal", self.key)
+
+    def is_as(self, wanted: Ending, other: Ending) -> bool:
+        """Whether it is a hit: it came to the wanted outcome, and not to the other."""
+        if self.stop is not None or self.ending is None:
+            return False
+        return ended_as_a(wanted, other, self.ending) if self.met is None else self.met
+
+
+_RAN = frozenset({"identical", "forked"})
 
 
 def roots_of(comparison: Comparison, load: Load) -> list[Root]:
@@ -54,14 +97,12 @@ def values_needed(comparison: Comparison, rows: Sequence[int]) -> set[str]:
     found: set[str] = set()
     for at in rows:
         row = comparison.rows[at]
-        left, right = _steps(comparison, row)
-        if left is not None and right is not None:
-            answers = (left.output, left.error) if row.parts == ("out",) else ()
-            parts = [left.parts[name] for name in row.parts if name in left.parts]
+        steps = [step for step in _steps(comparison, row) if step is not None]
+        for step in steps:
+            answers = (step.output, step.error) if row.parts == ("out",) or len(steps) < 2 else ()
+            parts = [step.parts[name] for name in row.parts if name in step.parts]
             found.update(root for root in (*answers, *parts) if root is not None)
-        elif left is not None:
-            if left.output is not None:
-                found.add(left.output)
+        if len(steps) < 2:
             for a, b in _later_requests(comparison, at):
                 found.update((a.parts["messages"], b.parts["messages"]))
     return found
@@ -84,6 +125,11 @@ def ended_as_a(a: Ending, b: Ending, run: Ending) -> bool:
     return run[0] == a[0] if a[0] != b[0] else run == a
 
 
+def same_answer(one: Value, two: Value) -> bool:
+    """Whether two answers are equal but for ids and times that a provider drew for them."""
+    return one == two or without_ids(one) == without_ids(two)
+
+
 def meets(output: Value, expect: Expectations) -> bool:
     """Whether an output has the expected values at their pointers."""
     found = dict(leaves(output))
@@ -95,46 +141,89 @@ def _root(comparison: Comparison, load: Load, at: int) -> Root:
     left, right = _steps(comparison, row)
     step = right or left
     assert step is not None
+    return Root(
+        row=at,
+        key=step.key,
+        name=step.name,
+        edits=_set_to(comparison, load, at, towards_a=True),
+        applies=_set_to(comparison, load, at, towards_a=False),
+        call=_call(row, left, right),
+    )
+
+
+def _call(row: Row, left: StepRow | None, right: StepRow | None) -> Call | None:
+    if left is None or right is None or row.name != "origin" or left.signature is None:
+        return None
+    return None if right.answer is None else Call(left.key, left.signature, right.answer)
+
+
+def _set_to(comparison: Comparison, load: Load, at: int, *, towards_a: bool) -> tuple[Edit, ...]:
+    """Edits that give one run the value of the other at a row; () where none do."""
+    left, right = _steps(comparison, comparison.rows[at])
+    wanted, changed = (left, right) if towards_a else (right, left)
     try:
-        edits = tuple(_edits(comparison, load, at, left, right))
+        if changed is None:
+            return tuple(_put_back(comparison, load, at, towards_a=towards_a))
+        if wanted is None:
+            return ({"kind": "drop", "key": changed.key, "value": True},)
+        return tuple(_replaced(comparison.rows[at], load, wanted, changed))
     except KeyError:
-        edits = ()
-    return Root(row=at, key=step.key, name=step.name, edits=edits)
+        return ()
 
 
-def _edits(
-    comparison: Comparison, load: Load, at: int, left: StepRow | None, right: StepRow | None
-) -> Iterator[Edit]:
-    if right is None:
-        assert left is not None
-        yield from _put_back(comparison, load, at, left)
-    elif left is None:
-        yield {"kind": "drop", "key": right.key, "value": True}
-    elif comparison.rows[at].parts != ("out",):
-        names = [name for name in comparison.rows[at].parts if name in left.parts]
-        parts = {name: load(left.parts[name]) for name in names}
-        if parts:
-            yield {"kind": "input", "key": right.key, "value": parts}
-    elif left.output is not None:
-        yield {"kind": "output", "key": right.key, "value": load(left.output)}
-    elif left.error is not None:
-        yield {"kind": "fail", "key": right.key, "value": load(left.error)}
+def _replaced(row: Row, load: Load, wanted: StepRow, changed: StepRow) -> Iterator[Edit]:
+    names = [name for name in row.parts if name in wanted.parts and name in changed.parts]
+    if row.parts == ("out",):
+        if wanted.output is not None:
+            yield {"kind": "output", "key": changed.key, "value": load(wanted.output)}
+        elif wanted.error is not None:
+            yield {"kind": "fail", "key": changed.key, "value": load(wanted.error)}
+    elif changed.kind == "model":
+        for name in names:
+            old, new = load(changed.parts[name]), load(wanted.parts[name])
+            for value in _stretches(name, cast("Value", old), cast("Value", new)):
+                yield {"kind": "replace", "value": value}
+    elif names:
+        parts = {name: load(wanted.parts[name]) for name in names}
+        yield {"kind": "input", "key": changed.key, "value": parts}
 
 
-def _put_back(comparison: Comparison, load: Load, at: int, left: StepRow) -> Iterator[Edit]:
-    """A call that B never made cannot be made for it, but what it gave can be put where it went:
-    the messages that A's later requests have beyond B's, if the first of them hold its answer.
+def _stretches(part: str, old: Value, new: Value) -> Iterator[Mapping[str, object]]:
+    """What turns one value of a model's input into the other, there and in all later requests that
+    repeat it: stretches of a list, each found by its own items or the one before, else the whole.
     """
-    if left.output is None:
+    if not (isinstance(old, list) and isinstance(new, list) and old):
+        yield {"part": part, "from": old, "to": new}
         return
-    given = cast("Value", load(left.output))
+    marks = [[tuple(leaves(item)) for item in items] for items in (old, new)]
+    matcher = SequenceMatcher(None, *marks, autojunk=False)
+    for tag, start, end, first, last in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        before = 1 if start == end and start else 0
+        after = 1 if start == end and not start else 0
+        gone, come = old[start - before : end + after], new[first - before : last + after]
+        yield {"part": part, "from": gone, "to": come}
+
+
+def _put_back(comparison: Comparison, load: Load, at: int, *, towards_a: bool) -> Iterator[Edit]:
+    """A call that a run never made cannot be made for it, but what it gave can be put where it
+    went: the messages that the later requests of the other have beyond its own, if the first of
+    them hold its answer.
+    """
+    left, right = _steps(comparison, comparison.rows[at])
+    step = left or right
+    if step is None or step.output is None:
+        return
+    given = cast("Value", load(step.output))
     for a, b in _later_requests(comparison, at):
-        before, after = load(a.parts["messages"]), load(b.parts["messages"])
+        wanted, changed = (a, b) if towards_a else (b, a)
+        before, after = load(wanted.parts["messages"]), load(changed.parts["messages"])
         place = _missing_run(before, after)
         if place is None or not any(_holds(item, given) for item in place[1]):
             return
         value = {"part": "messages", "at": place[0], "items": place[1]}
-        yield {"kind": "insert", "key": b.key, "value": value}
+        yield {"kind": "insert", "key": changed.key, "value": value}
 
 
 def _later_requests(comparison: Comparison, at: int) -> Iterator[tuple[StepRow, StepRow]]:

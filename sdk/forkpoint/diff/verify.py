@@ -5,47 +5,46 @@ It decides what to replay next and what the samples prove; `Replays` runs them. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
-from statistics import NormalDist
 from typing import Protocol
+
+from forkpoint.diff.shares import (
+    UNDETERMINED,
+    VERIFIED,
+    Arm,
+    Sample,
+    samples_needed,
+    word_of,
+    z_of,
+)
 
 SAMPLES = (5, 10, 20)
 """Sessions of one arm, raised step by step while budget lasts."""
-ERROR = 0.05
-VERIFIED, REFUTED, UNDETERMINED = "verified", "refuted", "undetermined"
-Reverted = frozenset[int]
-"""Numbers of the roots that are set back to A's value."""
-NOTHING: Reverted = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One session: whether it came to A's outcome, and what it cost."""
-
-    hit: bool
-    live_calls: int = 0
-    """Calls that were made and not served; with none the arm is deterministic."""
-    tokens: int = 0
-    cost_micro_usd: int = 0
+BASELINE_UNPROVEN, NOT_IN_ROOTS, BUDGET = "baseline_unproven", "not_in_roots", "budget"
+UNANSWERED, NO_EXECUTOR = "unanswered", "no_executor"
+Roots = frozenset[int]
+"""Numbers of the roots that an arm sets to the other run's value."""
+NOTHING: Roots = frozenset()
 
 
 class Replays(Protocol):
-    """Runs one session at a time; raises `BudgetSpent` instead when there is no budget left, and
-    `Pending` where it does not wait for one.
+    """Runs one session at a time; raises `BudgetSpent` instead when there is no budget left,
+    `Pending` where it does not wait for one, and `NoExecutor` where nobody can replay this run.
     """
 
     def baseline(self) -> bool:
         """Whether B replayed exact is identical to B."""
         ...
 
-    def of_a(self) -> Sample:
-        """A replayed, nothing changed."""
+    def of_a(self, applied: Roots) -> Sample:
+        """A replayed with these roots set to B's values: a hit comes to A's outcome if there are
+        none, else to B's.
+        """
         ...
 
-    def of_b(self, reverted: Reverted) -> Sample:
-        """B replayed with these roots reverted."""
+    def of_b(self, reverted: Roots) -> Sample:
+        """B replayed with these roots reverted; a hit comes to A's outcome."""
         ...
 
 
@@ -57,31 +56,8 @@ class Pending(Exception):
     """The next session is not over yet: nothing more can be decided now."""
 
 
-@dataclass(slots=True)
-class Arm:
-    """Sessions of one kind."""
-
-    hits: int = 0
-    n: int = 0
-    is_served: bool = True
-    """Whether no session made a call of its own."""
-
-    def add(self, sample: Sample) -> None:
-        """Count one session."""
-        self.n += 1
-        self.hits += sample.hit
-        self.is_served = self.is_served and not sample.live_calls
-
-    def interval(self, z: float) -> tuple[float, float]:
-        """Where the true share lies."""
-        return wilson(self.hits, self.n, z)
-
-    def to_json(self, z: float) -> dict[str, object]:
-        """`{n, hits, interval}`; no interval where one session decides."""
-        found: dict[str, object] = {"n": self.n, "hits": self.hits}
-        if not self.is_served and self.n:
-            found["interval"] = [round(end, 3) for end in self.interval(z)]
-        return found
+class NoExecutor(Exception):
+    """Nothing can replay this run: it is no loop that a worker could go on with."""
 
 
 @dataclass(slots=True)
@@ -89,15 +65,23 @@ class Verification:
     """What the replays have shown."""
 
     stopped: str | None = None
-    """baseline_unproven, not_in_roots or budget: why the words below are what they are."""
+    """baseline_unproven, not_in_roots, unanswered, no_executor or budget: why the words below are
+    what they are.
+    """
     pending: bool = False
     """Whether a session is awaited; the words so far are not the last ones."""
     words: dict[int, str] = field(default_factory=dict[int, str])
     joint: tuple[int, ...] = ()
     """The smallest set found that together makes the outcome, if no single root does."""
+    ends: Arm = field(default_factory=Arm)
+    """B with all roots reverted."""
     keep: Arm = field(default_factory=Arm)
     noise: Arm = field(default_factory=Arm)
     arms: dict[int, Arm] = field(default_factory=dict[int, Arm])
+    applied: dict[int, Arm] = field(default_factory=dict[int, Arm])
+    """A with one root set to B's value; hits came to B's outcome."""
+    again: dict[int, list[bool]] = field(default_factory=dict[int, list[bool]])
+    """By root: whether B's answer came each time A's call was really made again."""
     z: float = 0.0
     sessions: int = 0
     spent: dict[str, int] = field(
@@ -107,21 +91,30 @@ class Verification:
     """Samples an arm that would decide, if the shares stay what they are."""
 
 
-def verify(roots: Sequence[int], replays: Replays, *, most_samples: int = 20) -> Verification:
+def verify(
+    roots: Sequence[int],
+    replays: Replays,
+    *,
+    most_samples: int = 20,
+    applies: Sequence[int] = (),
+) -> Verification:
     """Ends first, then A/A and keep, then one root at a time, then sets of them.
 
-    `roots` in the order in which they are to be tried.
+    `roots` in the order in which they are to be tried; `applies`: those that A is given as well.
     """
-    return _Verifier(roots, replays, most_samples).run()
+    return _Verifier(roots, replays, most_samples, applies).run()
 
 
 class _Verifier:
-    def __init__(self, roots: Sequence[int], replays: Replays, most_samples: int) -> None:
+    def __init__(
+        self, roots: Sequence[int], replays: Replays, most_samples: int, applies: Sequence[int]
+    ) -> None:
         self.roots = list(roots)
+        self.applies = applies
         self.replays = replays
         self.sizes = [size for size in SAMPLES if size < most_samples] + [most_samples]
         self.found = Verification(z=z_of(len(roots)))
-        self.known: dict[Reverted, bool] = {}
+        self.known: dict[Roots, Arm] = {}
 
     def run(self) -> Verification:
         found = self.found
@@ -132,66 +125,102 @@ class _Verifier:
                 self._single()
                 if VERIFIED not in found.words.values():
                     self._together()
+                self._apply()
         except BudgetSpent:
-            found.stopped = "budget"
+            found.stopped = BUDGET
+            self._say_needed()
+        except NoExecutor:
+            found.stopped = NO_EXECUTOR
         except Pending:
             found.pending = True
         return found
 
     def _ends(self) -> str | None:
         """B comes to its own outcome, and to A's with all roots reverted; else nothing is shown."""
-        self.found.sessions += 1
+        found, everything = self.found, frozenset(self.roots)
+        found.sessions += 1
         if not self.replays.baseline():
-            return "baseline_unproven"
-        kept = self._b(NOTHING)
-        self.found.keep.add(kept)
-        everything = frozenset(self.roots)
-        for _ in range(1 if not kept.live_calls else self.sizes[0]):
+            return BASELINE_UNPROVEN
+        found.keep.add(self._b(NOTHING))
+        while found.ends.n < self.sizes[0]:
             sample = self._b(everything)
+            found.ends.add(sample)
             if sample.hit:
                 return None
             if not sample.live_calls:
                 break
-        return "not_in_roots"
+        return UNANSWERED if found.ends.stopped == found.ends.n else NOT_IN_ROOTS
 
     def _single(self) -> None:
         found = self.found
-        self._fill(found.noise, self.replays.of_a, 1 if found.keep.is_served else self.sizes[0])
         for size in self.sizes:
-            self._fill(found.keep, lambda: self.replays.of_b(NOTHING), size)
+            self._fill(found.noise, lambda: self._a(NOTHING), size)
+            self._fill(found.keep, lambda: self._b(NOTHING), size)
             for root in self.roots:
-                if found.words[root] is not UNDETERMINED:
-                    continue
-                arm = found.arms.setdefault(root, Arm())
-                self._fill(arm, lambda only=frozenset((root,)): self.replays.of_b(only), size)
-                found.words[root] = word_of(arm, found.keep, found.z)
+                if found.words[root] is UNDETERMINED:
+                    arm = found.arms.setdefault(root, Arm())
+                    self._fill(arm, lambda only=frozenset((root,)): self._b(only), size)
+                    found.words[root] = self._word(root, arm)
             if UNDETERMINED not in found.words.values():
                 return
-        found.needed = samples_needed(found.arms.values(), found.keep, found.z)
+        if not self._is_served():
+            self._say_needed()
+
+    def _word(self, root: int, arm: Arm) -> str:
+        """A root whose answer A draws as well is no change between the runs."""
+        word = word_of(arm, self.found.keep, self.found.noise, self.found.z)
+        return UNDETERMINED if word == VERIFIED and self._is_drawn(root) else word
+
+    def _is_drawn(self, root: int) -> bool:
+        return any(self.found.again.get(root, ()))
 
     def _together(self) -> None:
         """Delta debugging: the smallest set whose reversal gives A's outcome.
 
         A. Zeller, R. Hildebrandt, "Simplifying and isolating failure-inducing input", 2002.
         """
-        if len(self.roots) > 1:
-            self.found.joint = tuple(ddmin(self.roots, self._gives_a))
+        found = self.found
+        if len(self.roots) < 2:
+            return
+        joint = frozenset(ddmin(self.roots, self._gives_a))
+        for size in self.sizes if joint else ():
+            arm = self._tried(joint, size)
+            word = word_of(arm, found.keep, found.noise, found.z)
+            if word == VERIFIED and not any(self._is_drawn(root) for root in joint):
+                found.joint = tuple(root for root in self.roots if root in joint)
+            if word != UNDETERMINED:
+                return
 
     def _gives_a(self, some: Sequence[int]) -> bool:
         """Whether reverting these gives A's outcome more often than not."""
-        key = frozenset(some)
-        if key not in self.known:
-            arm = Arm()
-            self._fill(arm, lambda: self.replays.of_b(key), self.sizes[0])
-            self.known[key] = 2 * arm.hits > arm.n
-        return self.known[key]
+        arm = self._tried(frozenset(some), self.sizes[0])
+        return 2 * arm.hits > arm.n
+
+    def _tried(self, reverted: Roots, size: int) -> Arm:
+        arm = self.known.setdefault(reverted, Arm())
+        self._fill(arm, lambda: self._b(reverted), size)
+        return arm
+
+    def _apply(self) -> None:
+        """A with each root set to B's value, as often as that root was reverted."""
+        for root in self.applies:
+            arm = self.found.applied.setdefault(root, Arm())
+            size = max(self.sizes[0], self.found.arms[root].n)
+            self._fill(arm, lambda only=frozenset((root,)): self._a(only), size)
 
     def _fill(self, arm: Arm, replay: Callable[[], Sample], size: int) -> None:
         """Sample an arm up to `size`; one session is enough where every call is served."""
         while arm.n < (1 if arm.n and arm.is_served else size):
-            arm.add(self._count(replay()))
+            arm.add(replay())
 
-    def _b(self, reverted: Reverted) -> Sample:
+    def _a(self, applied: Roots) -> Sample:
+        sample = self._count(self.replays.of_a(applied))
+        if not applied:
+            for root, is_b in sample.again.items():
+                self.found.again.setdefault(root, []).append(is_b)
+        return sample
+
+    def _b(self, reverted: Roots) -> Sample:
         return self._count(self.replays.of_b(reverted))
 
     def _count(self, sample: Sample) -> Sample:
@@ -201,43 +230,19 @@ class _Verifier:
         self.found.spent["costMicros"] += sample.cost_micro_usd
         return sample
 
+    def _is_served(self) -> bool:
+        found = self.found
+        return found.keep.n > 0 and all(
+            arm.is_served for arm in (found.keep, found.noise, *found.arms.values())
+        )
 
-def z_of(tested: int) -> float:
-    """The quantile for this many roots tested at once (Bonferroni)."""
-    return NormalDist().inv_cdf(1 - ERROR / (2 * max(1, tested)))
-
-
-def wilson(hits: int, n: int, z: float) -> tuple[float, float]:
-    """E. B. Wilson's interval of a share, "Probable inference", JASA 22 (1927)."""
-    if not n:
-        return 0.0, 1.0
-    share = hits / n
-    middle = share + z * z / (2 * n)
-    reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)
-
-
-def word_of(revert: Arm, keep: Arm, z: float) -> str:
-    """What two arms prove of a root."""
-    if revert.is_served and keep.is_served:
-        return VERIFIED if revert.hits and not keep.hits else REFUTED
-    low, high = revert.interval(z)
-    if low > keep.interval(z)[1]:
-        return VERIFIED
-    return REFUTED if high < 0.5 else UNDETERMINED
-
-
-def samples_needed(arms: Iterable[Arm], keep: Arm, z: float) -> int | None:
-    """Samples an arm for the clearest undecided root to be decided at the shares seen so far."""
-    shares = [arm.hits / arm.n for arm in arms if arm.n]
-    floor = keep.hits / keep.n if keep.n else 0.0
-    best = max(shares, default=0.0)
-    for n in (10, 20, 40, 80, 160, 320):
-        low = wilson(round(best * n), n, z)[0]
-        if low > wilson(round(floor * n), n, z)[1]:
-            return n
-    return None
+    def _say_needed(self) -> None:
+        found = self.found
+        if self._is_served():
+            found.needed = 1
+            return
+        open_arms = [arm for at, arm in found.arms.items() if found.words[at] == UNDETERMINED]
+        found.needed = samples_needed(open_arms, found.keep, found.z)
 
 
 def ddmin(items: Sequence[int], gives: Callable[[Sequence[int]], bool]) -> list[int]:

@@ -102,7 +102,7 @@ def _outcome(report: Report) -> str:
 
 def _root(root: Report) -> tuple[str, str, str, str]:
     words = [str(root["word"])]
-    for name in ("revert", "keep"):
+    for name in ("revert", "keep", "apply"):
         arm = cast("Report | None", root.get(name))
         words += [f"{name} {rate_of(arm)}"] if arm else []
     words += ["could be sampling"] if root.get("couldBeSampling") else []

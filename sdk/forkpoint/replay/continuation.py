@@ -236,7 +236,8 @@ class Continuation:
         if outcome is None and place is not None:
             outcome = self._ladder.answers.recorded(place)
         self._made[due.wanted.kind.value, _WORDS[given.mode]] += 1
-        self._advance(due, outcome or Outcome(), place if given.how == "recorded" else None)
+        is_own = given.how == "recorded" and given.borrowed is None
+        self._advance(due, outcome or Outcome(), place if is_own else None)
 
     def _begin(self, due: Due, given: Given | None) -> str:
         step = self._steps.begin(

@@ -23,6 +23,7 @@ EditKind = Literal[
     "latency",
     "input",
     "insert",
+    "replace",
     "prompt",
     "params",
     "model",
@@ -32,7 +33,7 @@ EditKind = Literal[
     "impl",
 ]
 _ANSWERS = frozenset({"output", "fail", "drop"})
-_HELD = frozenset({"prompt", "params", "model", "tools"})
+_HELD = frozenset({"prompt", "params", "model", "tools", "replace"})
 """Hold from the cut on, for model calls; the others change one step."""
 OF_HOST = frozenset({"env", "clock", "impl"})
 """Hold from the cut on, for the whole process; they need the agent's code to run."""
@@ -47,6 +48,8 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     `tools`: the list. `input`: parts by name. Patches of `prompt` and `input` begin with the part.
     `drop`: the call does nothing and returns nothing. `latency`: seconds its answer takes longer.
     `insert`: `{"part", "at", "items"}` into a list of the input, by default at its end.
+    `replace`: `{"part", "from", "to"}`: a part of the input that is `from` becomes `to`, and in one
+    that is a list the first stretch of items that is; others stay. Holds as `prompt` does.
     From the cut on: `env`: environment variables by name, null to unset; `clock`: seconds to add,
     or what the time is then (ISO 8601); `impl`: `module:function` that runs in the tool's place.
     """
@@ -259,7 +262,24 @@ def _insert(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[st
     return {part: [*listed[:place], *cast("list[object]", value["items"]), *listed[place:]]}
 
 
+def _replace(edit: Edit, parts: _Parts, changed: Mapping[str, object]) -> dict[str, object]:
+    value = cast("dict[str, object]", edit.value)
+    part, old, new = str(value["part"]), value["from"], value["to"]
+    before = parts.get(part, changed)
+    if before == old:
+        return {part: new}
+    if not isinstance(before, list) or not isinstance(old, list):
+        return {}
+    items, wanted = cast("list[object]", before), cast("list[object]", old)
+    size = len(wanted)
+    at = next((at for at in range(len(items)) if items[at : at + size] == wanted), None)
+    if at is None:
+        return {}
+    return {part: [*items[:at], *cast("list[object]", new), *items[at + size :]]}
+
+
 _CHANGES = {
+    "replace": _replace,
     "insert": _insert,
     "model": _model,
     "params": _params,
@@ -289,6 +309,9 @@ def _pointers(edit: Edit) -> list[Tokens]:
     front: Tokens = ("output",) if edit.kind in _ANSWERS else (edit.kind,)
     if edit.kind == "insert":
         return [(str(cast("dict[str, object]", edit.value).get("part", "messages")),)]
+    if edit.kind == "replace":
+        value = cast("dict[str, object]", edit.value)
+        return [("replace", str(value["part"]), repr(value["from"]))]
     if edit.kind in {"prompt", "input"}:
         front = ()
     if edit.patch is not msgspec.UNSET:
@@ -320,11 +343,14 @@ _WANTED: dict[str, tuple[type, ...]] = {
     "input": (dict,),
     "latency": (int, float),
     "insert": (dict,),
+    "replace": (dict,),
     "env": (dict,),
     "clock": (int, float, str),
     "impl": (str,),
 }
-_NO_PATCH = frozenset({"fail", "model", "drop", "latency", "insert", "env", "clock", "impl"})
+_NO_PATCH = frozenset(
+    {"fail", "model", "drop", "latency", "insert", "replace", "env", "clock", "impl"}
+)
 
 
 def _check_value(edit: Edit) -> None:
@@ -353,6 +379,11 @@ def _fits(kind: EditKind, value: object) -> bool:
         given = cast("dict[str, object]", value)
         at = given.get("at", 0)
         return isinstance(given.get("items"), list) and isinstance(at, int)
+    if kind == "replace":
+        given = cast("dict[str, object]", value)
+        old, new = given.get("from"), given.get("to")
+        both = not isinstance(old, list) or (old != [] and isinstance(new, list))
+        return given.keys() == {"part", "from", "to"} and both
     return True
 
 

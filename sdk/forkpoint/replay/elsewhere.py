@@ -37,12 +37,23 @@ OFFLINE = Offline()
 
 
 def seek_of(
-    recording: Recording, treatment: Treatment, kind: Kind, name: str, signature: str | None
+    recording: Recording,
+    treatment: Treatment,
+    kind: Kind,
+    name: str,
+    signature: str | None,
+    *,
+    compared: bool = False,
 ) -> Seek | None:
-    """What to look for in other runs; None where this call may have no answer from there."""
-    if signature is None or treatment.effect not in HARMLESS:
+    """What to look for in other runs; None where this call may have no answer from there.
+
+    `compared`: there is a run it is compared with, which may answer all calls.
+    """
+    harmless = treatment.effect in HARMLESS
+    alone = treatment.scope == "lineage" and not _forked(recording)
+    if signature is None or treatment.scope == "run":
         return None
-    if treatment.scope == "run" or (treatment.scope == "lineage" and not _forked(recording)):
+    if not compared and (alone or not harmless):
         return None
     return Seek(
         kind=kind,
@@ -52,6 +63,7 @@ def seek_of(
         ttl_s=treatment.ttl_s,
         allow_errors=treatment.allow_errors,
         reuse=treatment.reuse,
+        harmless=harmless,
     )
 
 

@@ -45,6 +45,8 @@ class Seek:
     """Greatest age of the answer in seconds; None for any."""
     allow_errors: bool
     reuse: Literal["once", "any"]
+    harmless: bool = True
+    """Whether it changes nothing in the world; else only a run it is compared with may answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,8 +162,15 @@ class Ladder:
         return None
 
     def _from_elsewhere(self, wanted: Wanted, treatment: Treatment) -> Climb:
-        """An answer of another run, for calls that change nothing in the world."""
-        wants = seek_of(self._recording, treatment, wanted.kind, wanted.name, wanted.signature)
+        """An answer of another run."""
+        wants = seek_of(
+            self._recording,
+            treatment,
+            wanted.kind,
+            wanted.name,
+            wanted.signature,
+            compared=self._spec.compared is not None,
+        )
         if wants is None:
             return None
         found = yield wants

@@ -37,6 +37,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baseline: bool = False
     guard: Literal["python", "tcp", "os"] | None = None
     elsewhere: str | None = None
+    compared: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class ReplaySpec:
     """Level of the guard this process was started under."""
     elsewhere: str | None = None
     """Path of the socket of whoever looks for answers in other runs; None: nobody does."""
+    compared: str | None = None
+    """The run this one is compared with: a worker has its answers to all calls."""
 
 
 def read_spec(value: object) -> ReplaySpec:
@@ -87,6 +90,7 @@ def read_spec(value: object) -> ReplaySpec:
         baseline=asked.baseline,
         guard=asked.guard,
         elsewhere=asked.elsewhere,
+        compared=asked.compared,
     )
 
 

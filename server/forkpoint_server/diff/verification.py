@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import cast
 
+from forkpoint.diff.budget import Limits
 from forkpoint.diff.counterfactual import (
     Expectations,
     Root,
@@ -19,7 +20,7 @@ from forkpoint.diff.counterfactual import (
     values_needed,
 )
 from forkpoint.diff.report import Comparison
-from forkpoint.diff.verified import NOT_REVERTIBLE, to_json
+from forkpoint.diff.verified import NOT_REVERTIBLE, to_json, used
 from forkpoint.diff.verify import Verification, verify
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +30,7 @@ from forkpoint_server.diff import attributions
 from forkpoint_server.diff.arms import asked_of, known_of, left_of, roots_in
 from forkpoint_server.diff.attributions import CANCELLED, FAILED, FINISHED, RUNNING, Attribution
 from forkpoint_server.diff.comparisons import Comparisons
-from forkpoint_server.diff.samples import KEEP, Ended, Known, Limits, sessions_of
+from forkpoint_server.diff.samples import KEEP, Ended, Known, sessions_of
 from forkpoint_server.errors import BadRequest
 from forkpoint_server.replay.plans import Asked, Planned, plan_replay
 from forkpoint_server.replay.sessions import begin_sessions, cancel
@@ -46,6 +47,8 @@ class Wish:
     rows: Sequence[int] | None
     """Roots by row; None for all."""
     samples: int
+    applies: bool
+    """Whether A is given each root's value of B as well."""
     limits: Limits
     policy: Mapping[str, object] | None
     expect: Expectations | None
@@ -91,10 +94,12 @@ async def prepare(
     causes = [cause.row for cause in comparison.causes]
     rows = [row for row in causes if wish.rows is None or row in wish.rows]
     load = await comparisons.values(connection, project_id, values_needed(comparison, rows))
-    roots = [root for root in roots_of(comparison, load) if root.row in rows]
+    found = [root for root in roots_of(comparison, load) if root.row in rows]
+    roots = [root if wish.applies else replace(root, applies=()) for root in found]
     usable = [root for root in roots if root.edits]
     if not usable:
         raise BadRequest("none of these roots can be reverted", code=NOT_REVERTIBLE, field="rows")
+    applied = sum(bool(root.applies) for root in usable)
     made = _made(project_id, comparison, wish, roots, now_ns=now_ns)
     planned = await plan_replay(
         await driver(connection), project_id, asked_of(made, KEEP, wish.limits)
@@ -103,8 +108,8 @@ async def prepare(
         made=made,
         roots=roots,
         replay=planned,
-        least=4 + len(usable),
-        most=min(wish.limits.sessions, 2 + wish.samples * (2 + len(usable))),
+        least=4 + len(usable) + applied,
+        most=min(wish.limits.sessions, 2 + wish.samples * (2 + len(usable) + applied)),
     )
 
 
@@ -114,18 +119,20 @@ def _made(
     a, b = comparison.a, comparison.b
     spec: dict[str, object] = {
         "roots": [
-            {"row": root.row, "key": root.key, "name": root.name, "edits": list(root.edits)}
+            {
+                "row": root.row,
+                "key": root.key,
+                "name": root.name,
+                "edits": list(root.edits),
+                "applies": list(root.applies),
+                "call": None if root.call is None else list(root.call),
+            }
             for root in roots
         ],
         "starts": list(starts_of(comparison)),
         "ends": [[a.status, a.output], [b.status, b.output]],
         "samples": wish.samples,
-        "limits": {
-            "sessions": wish.limits.sessions,
-            "calls": wish.limits.calls,
-            "tokens": wish.limits.tokens,
-            "cost_micro_usd": wish.limits.cost_micro_usd,
-        },
+        "limits": asdict(wish.limits),
         "policy": wish.policy or SERVED,
         "expect": wish.expect,
         "executor": wish.executor.value,
@@ -187,10 +194,14 @@ async def advance(
         )
         await _stop(raw, held, ended, now_ns=now_ns)
         return Moved()
-    known = await known_of(connection, blobs, held, ended)
+    known = await known_of(connection, blobs, held, ended, now_ns=now_ns)
     roots = roots_in(held)
-    rows = [root.row for root in roots if root.edits]
-    found = verify(rows, known, most_samples=cast("int", held.spec["samples"]))
+    found = verify(
+        [root.row for root in roots if root.edits],
+        known,
+        most_samples=cast("int", held.spec["samples"]),
+        applies=[root.row for root in roots if root.edits and root.applies],
+    )
     try:
         moved = await _start(raw, held, known, now_ns=now_ns)
     except BadRequest as refused:
@@ -203,7 +214,7 @@ async def advance(
         raw,
         held,
         state=RUNNING if found.pending else FINISHED,
-        report={**to_json(found, roots), **known.used()},
+        report={**to_json(found, roots), **used(known.spent())},
         awaits=awaits if found.pending else (),
         now_ns=now_ns,
     )

@@ -64,6 +64,8 @@ class Asked:
     models: Sequence[str] = ()
     resumes: str | None = None
     grants: Sequence[str] = ()
+    compared: str | None = None
+    """The run it is compared with, whose answers a worker may give."""
 
     @property
     def is_fork(self) -> bool:
@@ -86,6 +88,7 @@ class Asked:
             "cut": self.cut,
             "edits": list(self.edits),
             "grants": list(self.grants),
+            **({} if self.compared is None else {"compared": self.compared}),
         }
 
 

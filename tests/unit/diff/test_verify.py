@@ -9,15 +9,9 @@ from dataclasses import dataclass, replace
 import pytest
 from forkpoint.diff.columns import RunColumns
 from forkpoint.diff.report import compare_runs, to_report
-from forkpoint.diff.verify import (
-    BudgetSpent,
-    Reverted,
-    Sample,
-    ddmin,
-    verify,
-    wilson,
-    z_of,
-)
+from forkpoint.diff.shares import Sample, Stop, wilson, z_of
+from forkpoint.diff.verified import to_json
+from forkpoint.diff.verify import BudgetSpent, NoExecutor, Roots, ddmin, verify
 from unit.diff.planted import Values, call, run
 
 
@@ -25,7 +19,7 @@ from unit.diff.planted import Values, call, run
 class Program:
     """`good` says from what is reverted whether a session comes to A's outcome."""
 
-    good: Callable[[Reverted], bool]
+    good: Callable[[Roots], bool]
     of_a_good: Callable[[], bool] = lambda: True
     live: int = 1
     proven: bool = True
@@ -35,10 +29,10 @@ class Program:
     def baseline(self) -> bool:
         return self.proven
 
-    def of_a(self) -> Sample:
+    def of_a(self, applied: Roots) -> Sample:
         return self._sample(self.of_a_good())
 
-    def of_b(self, reverted: Reverted) -> Sample:
+    def of_b(self, reverted: Roots) -> Sample:
         return self._sample(self.good(reverted))
 
     def _sample(self, hit: bool) -> Sample:
@@ -109,10 +103,10 @@ class Agent:
     def baseline(self) -> bool:
         return True
 
-    def of_a(self) -> Sample:
+    def of_a(self, applied: Roots) -> Sample:
         return self.sample(self.answers["a"])
 
-    def of_b(self, reverted: Reverted) -> Sample:
+    def of_b(self, reverted: Roots) -> Sample:
         again = {self.key(row): self.answers["a"][self.key(row)] for row in reverted}
         return self.sample({**self.answers["b"], **again})
 
@@ -200,6 +194,121 @@ def test_a_spent_budget_leaves_words_undetermined():
 
     assert found.stopped == "budget" and set(found.words.values()) == {"undetermined"}
     assert found.spent["tokens"] == 90
+
+
+@dataclass
+class Sampling:
+    """An agent whose first model says yes or no by chance; its outcome is what it says.
+
+    `share` of A's answer, which is yes; B was answered no. Reverting pins the answer.
+    """
+
+    chance: random.Random
+    share: float
+    asked_again: bool = True
+
+    def baseline(self) -> bool:
+        return True
+
+    def of_a(self, applied: Roots) -> Sample:
+        yes = not applied and self.chance.random() < self.share
+        again = {1: not yes} if self.asked_again else {}
+        return Sample(hit=yes, live_calls=1, again=again)
+
+    def of_b(self, reverted: Roots) -> Sample:
+        return Sample(hit=bool(reverted) or self.chance.random() < self.share, live_calls=1)
+
+
+@pytest.mark.parametrize("asked_again", [True, False], ids=["a call", "all of it"])
+def test_negative_control_where_a_reverted_answer_is_pinned(asked_again: bool):
+    """B's other outcome was luck: setting its answer back helps each time, and is no cause."""
+    verified = 0
+    for seed in range(200):
+        chance = random.Random(seed)
+        found = verify([1], Sampling(chance, share=chance.random(), asked_again=asked_again))
+        verified += found.words[1] == "verified"
+
+    assert verified <= 2
+
+
+def test_a_run_that_is_no_better_than_the_other_has_no_cause():
+    found = verify([1], Sampling(random.Random(1), share=0.5))
+
+    assert found.words == {1: "undetermined"} and found.noise.n == found.keep.n == 20
+    assert any(found.again[1])
+
+
+def test_what_stopped_is_no_hit_and_proves_nothing():
+    stop = Stop("needs_tool_output", "r#3")
+
+    class Stopping(Program):
+        def of_b(self, reverted: Roots) -> Sample:
+            sample = super().of_b(reverted)
+            return replace(sample, hit=False, stop=stop) if reverted == {2} else sample
+
+    for live in (0, 1):
+        found = verify([1, 2], Stopping(lambda reverted: 1 in reverted, live=live))
+        report = to_json(found, [])
+
+        assert found.words == {1: "verified", 2: "undetermined"}
+        assert report["missing"] == [
+            {
+                "section": "verification",
+                "reason": "no_executor",
+                "code": "needs_tool_output",
+                "step": "r#3",
+                "retry": True,
+            }
+        ]
+    assert found.arms[2].to_json(found.z) == {
+        "n": 20,
+        "hits": 0,
+        "stopped": 20,
+        "interval": [0.0, 1.0],
+    }
+
+
+def test_where_all_stops_the_words_say_nobody_answered():
+    class Silent(Program):
+        def of_b(self, reverted: Roots) -> Sample:
+            sample = super().of_b(reverted)
+            return replace(sample, stop=Stop("no_answer")) if reverted else sample
+
+    assert verify([1], Silent(lambda _: False)).stopped == "unanswered"
+    assert verify([1], Program(lambda _: False)).stopped == "not_in_roots"
+
+
+def test_a_run_that_is_no_loop_has_nobody_to_replay_it():
+    class NoLoop(Program):
+        def baseline(self) -> bool:
+            raise NoExecutor
+
+    found = verify([1], NoLoop(lambda _: True))
+
+    assert (found.stopped, found.words) == ("no_executor", {1: "undetermined"})
+    assert to_json(found, [])["missing"] == [
+        {"section": "verification", "reason": "no_executor", "retry": False}
+    ]
+
+
+@pytest.mark.parametrize("live", [0, 1])
+def test_a_given_the_roots_of_b_comes_to_its_outcome(live: int):
+    class Applied(Program):
+        def of_a(self, applied: Roots) -> Sample:
+            return self._sample(not applied or 1 in applied)
+
+    found = verify([1, 2], Applied(lambda reverted: 1 in reverted, live=live), applies=[1, 2])
+    shares = {root: (arm.hits, arm.n) for root, arm in found.applied.items()}
+
+    assert found.words == {1: "verified", 2: "refuted"}
+    assert shares == ({1: (10, 10), 2: (0, 10)} if live else {1: (1, 1), 2: (0, 1)})
+
+
+def test_a_budget_that_ends_says_how_many_samples_would_decide():
+    program = Program(lambda reverted: 1 in reverted, most=9)
+
+    assert verify([1], program).needed == 5
+    assert verify([1, 2, 3, 4], replace(program, made=0)).needed == 10
 
 
 def test_an_unclear_root_says_how_many_samples_would_decide():

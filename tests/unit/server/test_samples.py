@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from forkpoint.diff.verify import NOTHING, Reverted, Sample, Verification, verify
-from forkpoint_server.diff.samples import BASELINE, OF_A, Known, Limits, arm_of, reverted_of
+from forkpoint.diff.budget import Limits
+from forkpoint.diff.shares import Sample
+from forkpoint.diff.verify import Roots, Verification, verify
+from forkpoint_server.diff.samples import BASELINE, OF_A, OF_B, Known, arm_of, is_of_a, roots_of
 
 ROOTS = (3, 7, 9)
 
@@ -21,18 +23,18 @@ class Flaky:
 
     def sample(self, arm: str, number: int) -> Sample:
         luck = random.Random(f"{self.seed} {arm} {number}").random() if self.live else 0.4
-        reverted = reverted_of(arm) if arm != OF_A else (3,)
+        reverted = roots_of(arm) if arm != OF_A else (3,)
         share = max((self.share[root] for root in reverted), default=0.05)
         return Sample(hit=luck < share, live_calls=self.live, tokens=10)
 
     def baseline(self) -> bool:
         return True
 
-    def of_a(self) -> Sample:
-        return self._next(OF_A)
+    def of_a(self, applied: Roots) -> Sample:
+        return self._next(arm_of(OF_A, applied))
 
-    def of_b(self, reverted: Reverted) -> Sample:
-        return self._next(arm_of(reverted))
+    def of_b(self, reverted: Roots) -> Sample:
+        return self._next(arm_of(OF_B, reverted))
 
     def _next(self, arm: str) -> Sample:
         number = self.taken[arm] = self.taken.get(arm, -1) + 1
@@ -85,5 +87,5 @@ def test_spent_calls_end_it():
 
 
 def test_the_arm_says_what_is_reverted():
-    assert arm_of(NOTHING) == "b" and arm_of(frozenset((9, 3))) == "b-3-9"
-    assert reverted_of("b-3-9") == (3, 9)
+    assert arm_of(OF_B) == "b" and arm_of(OF_B, frozenset((9, 3))) == "b-3-9"
+    assert roots_of("b-3-9") == (3, 9) and is_of_a("a-3") and not is_of_a("b")

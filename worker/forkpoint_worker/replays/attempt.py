@@ -29,6 +29,7 @@ from forkpoint_worker.replays.writing import NewRun
 from forkpoint_worker.work import Work
 
 SPEC_FIELDS = ("session", "kind", "run_id", "policy", "cut", "edits", "grants")
+SPEC_MAY_HAVE = ("compared",)
 BETWEEN_S = 0.1
 """Least seconds between two changes of progress that keep the state."""
 
@@ -47,7 +48,9 @@ class Attempt:
     @property
     def spec(self) -> ReplaySpec:
         """What the session was asked."""
-        return read_spec({name: self.session.spec[name] for name in SPEC_FIELDS})
+        given = self.session.spec
+        names = [*SPEC_FIELDS, *(name for name in SPEC_MAY_HAVE if name in given)]
+        return read_spec({name: given[name] for name in names})
 
     @property
     def target(self) -> Target:

@@ -7,6 +7,7 @@ for calls that change nothing in the world.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import orjson
 from forkpoint.content import Digest, digest_from_text
@@ -54,6 +55,14 @@ class Elsewhere:
         source = SourceRef(run=found.run_id, key=found.key, seq=found.seq)
         return Found(outcome=outcome, source=source)
 
+    def _runs(self, asked: Seek, lineage: Sequence[str]) -> Sequence[str] | None:
+        """Where to look; None: in all of the project."""
+        compared = self._attempt.spec.compared
+        near = [] if compared is None else [compared]
+        if not asked.harmless:
+            return near
+        return [*near, *lineage] if asked.scope == "lineage" else None
+
     async def _row(self, asked: Seek) -> Cached | None:
         attempt = self._attempt
         project, run = attempt.work.job.project_id, attempt.session.run_id
@@ -62,10 +71,13 @@ class Elsewhere:
             raw = await driver(connection)
             if self._lineage is None:
                 self._lineage = await lineage_of(raw, project, run)
+            runs = self._runs(asked, self._lineage)
+            if runs is not None and not runs:
+                return None
             found = await find_answers(
                 raw,
                 project,
-                runs=self._lineage if asked.scope == "lineage" else None,
+                runs=runs,
                 without=run,
                 kind=_KINDS.index(asked.kind),
                 name=asked.name,

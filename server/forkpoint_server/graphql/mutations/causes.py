@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import strawberry
+from forkpoint.diff.budget import Limits
 from forkpoint.diff.verify import SAMPLES
 
 from forkpoint_server.db.engine import driver
 from forkpoint_server.diff import attributions
-from forkpoint_server.diff.samples import Limits
 from forkpoint_server.diff.verification import Moved, Wish, begin, prepare, stop
 from forkpoint_server.errors import BadRequest, LimitExceeded, NotFound
 from forkpoint_server.graphql.comparing import read_pair
@@ -38,18 +38,24 @@ class VerifyBudgetInput:
     calls: int | None = None
     tokens: BigInt | None = None
     cost_usd: float | None = None
+    wall_s: int | None = None
 
     def read(self) -> Limits:
         """The limits of the diff room; raises `BadRequest`."""
         if not LEAST_SESSIONS <= self.sessions <= MOST_SESSIONS:
             raise LimitExceeded("sessions", MOST_SESSIONS)
         if any(
-            given is not None and given < 0 for given in (self.calls, self.tokens, self.cost_usd)
+            given is not None and given < 0
+            for given in (self.calls, self.tokens, self.cost_usd, self.wall_s)
         ):
             raise BadRequest("a budget is not negative", field="budget")
         cost = None if self.cost_usd is None else round(self.cost_usd * 1e6)
         return Limits(
-            sessions=self.sessions, calls=self.calls, tokens=self.tokens, cost_micro_usd=cost
+            sessions=self.sessions,
+            calls=self.calls,
+            tokens=self.tokens,
+            cost_micro_usd=cost,
+            wall_s=self.wall_s,
         )
 
 
@@ -57,13 +63,15 @@ class VerifyBudgetInput:
 class VerifyCauseInput:
     """`rows` are roots by row, all of them by default. Needs a runner's `entrypoint`, or the
     executor LOOP where the recording is a proven loop. With `expect` (JSON pointer into the output
-    -> value) an outcome is good or bad by it.
+    -> value) an outcome is good or bad by it. With `apply` A is also replayed with each root set
+    to B's value, to see how often B's outcome comes.
     """
 
     a: strawberry.ID
     b: strawberry.ID
     rows: list[int] | None = None
     samples: int = SAMPLES[-1]
+    apply: bool = False
     budget: VerifyBudgetInput | None = None
     policy: JSON | None = None
     expect: JSON | None = None
@@ -87,6 +95,7 @@ class VerifyCauseInput:
         return Wish(
             rows=self.rows,
             samples=self.samples,
+            applies=self.apply,
             limits=(self.budget or VerifyBudgetInput()).read(),
             policy=read_object(self.policy, "policy"),
             expect=read_object(self.expect, "expect"),

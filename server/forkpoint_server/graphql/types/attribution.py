@@ -26,8 +26,8 @@ class Attribution:
     reason: str | None = strawberry.field(description="Code of why it failed; else null")
     message: str | None = strawberry.field(description="The same in words; else null")
     awaits: list[str] = strawberry.field(
-        description="Arms of the sessions that run now: baseline; a; b, with B as it is; "
-        "b-ROW-ROW, with these rows set back"
+        description="Arms of the sessions that run now: baseline; a and b, as they are; "
+        "b-ROW-ROW, with these rows set back; a-ROW, with this row given B's value"
     )
     created_ns: BigInt
     ended_ns: BigInt | None = strawberry.field(description="null while it runs")
