@@ -12,7 +12,8 @@ from forkpoint.content.decode import decode, decode_with
 from forkpoint.content.shape import restore
 from forkpoint.events.kinds import ArtifactState
 from forkpoint.events.model import ArtifactRef, StepAttempt, StepEnded
-from forkpoint.replay.edits import Edit, patched
+from forkpoint.replay.edits import Edit
+from forkpoint.replay.inputs import patched
 from forkpoint.replay.interception import Kept, Outcome
 from forkpoint.replay.recording import Get, Recording, reference
 from forkpoint.replay.simulate import error_value, failure

@@ -13,9 +13,10 @@ from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Match
 from forkpoint.replay.answers import read
 from forkpoint.replay.cut import Cut, past
-from forkpoint.replay.edits import EditPlan, Numbered, changed_parts
+from forkpoint.replay.edits import EditPlan, Numbered
 from forkpoint.replay.forms import same_but_for_forms
 from forkpoint.replay.index import Index
+from forkpoint.replay.inputs import changed_parts
 from forkpoint.replay.interception import CallView
 from forkpoint.replay.match import Found, Matcher
 from forkpoint.replay.recording import Recording, StepType

@@ -20,11 +20,12 @@ from forkpoint.events.model import ArtifactRef, Event, ReplayInfo, RunEnd, StepE
 from forkpoint.replay.aftermath import refuse_past_edits
 from forkpoint.replay.answers import read
 from forkpoint.replay.cut import past
-from forkpoint.replay.edits import EditPlan, changed_parts
+from forkpoint.replay.edits import EditPlan
 from forkpoint.replay.families import calls_of, family_of
 from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek, ended_with, signed
 from forkpoint.replay.holders import Replacements, call_ids, texts_of
 from forkpoint.replay.index import build
+from forkpoint.replay.inputs import changed_parts
 from forkpoint.replay.interception import Outcome
 from forkpoint.replay.ladder import Climb, Executing, Given, Ladder, Wanted
 from forkpoint.replay.plan import spec_cut

@@ -11,9 +11,10 @@ from forkpoint.events.model import ArtifactRef
 from forkpoint.replay.answers import read
 from forkpoint.replay.calls import ToolCall
 from forkpoint.replay.dialogue import Dialogue
-from forkpoint.replay.edits import EditPlan, changed_parts
+from forkpoint.replay.edits import EditPlan
 from forkpoint.replay.fresh import Page, signed
 from forkpoint.replay.identity import call_key
+from forkpoint.replay.inputs import changed_parts
 from forkpoint.replay.ladder import Wanted
 from forkpoint.replay.loop import PART, Proof
 from forkpoint.replay.recording import Get, Recording

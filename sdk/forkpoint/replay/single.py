@@ -12,9 +12,10 @@ from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Effect, Kind, Mode, RunStatus
 from forkpoint.events.model import ArtifactRef, ReplayInfo, RunEnd, StepEnded, StepStarted
 from forkpoint.replay.answers import read
-from forkpoint.replay.edits import EditPlan, changed_parts
+from forkpoint.replay.edits import EditPlan
 from forkpoint.replay.effects import refusal
 from forkpoint.replay.fresh import Ask, Executed, Page, Reply, ended_with, signed
+from forkpoint.replay.inputs import changed_parts
 from forkpoint.replay.ladder import Executing, masked
 from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.recording import Recording
