@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -22,6 +22,7 @@ from forkpoint_server.live.publish import Remembered
 from forkpoint_server.security.sealing import Opener
 from forkpoint_worker.__main__ import offer_key
 from forkpoint_worker.loop import Worker
+from forkpoint_worker.providers import Provider
 from forkpoint_worker.work import Services
 from serving import Service, serving, settings_for
 from stack import Database as Scratch
@@ -52,7 +53,14 @@ class Intake:
     service: Service
     scratch: Scratch
     worker: Worker
+    services: Services
     later_ns: int = 0
+
+    @asynccontextmanager
+    async def asking(self, *providers: Provider) -> AsyncGenerator[Worker]:
+        """A worker that may ask models."""
+        services = replace(self.services, providers=providers)
+        yield Worker(services, owner="asks", luck=random.Random(1))
 
     async def send(self, trace: Trace, *spans: Any) -> None:
         """Send spans of a trace, or all."""
@@ -120,7 +128,8 @@ async def intake_on(service: Service, scratch: Scratch, opener: Opener) -> Async
         opener=opener,
         redactor=Redactor(Ruleset(), TokenKey(b"k" * 32)),
     )
-    made.append(Intake(service, scratch, Worker(services, owner="test", luck=random.Random(1))))
+    worker = Worker(services, owner="test", luck=random.Random(1))
+    made.append(Intake(service, scratch, worker, services))
     yield made[0]
     await opened.close()
 

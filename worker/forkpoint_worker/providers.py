@@ -15,6 +15,7 @@ import msgspec
 import orjson
 from forkpoint.errors import ReplayError
 from forkpoint.replay.fresh import Ask, Reply
+from forkpoint.replay.partschat import Untellable, chat_body, parts_of_reply
 from forkpoint.replay.simulate import http_failure
 from forkpoint_server.settings import SettingsError
 
@@ -24,7 +25,13 @@ VARIABLE = "FORKPOINT_MODEL_PROVIDERS"
 ANTHROPIC_VERSION = "2023-06-01"
 MOST_TOKENS = 1024
 """What Anthropic is asked for when the recording says nothing."""
-_PATHS = {"openai.chat": "chat/completions", "openai.responses": "responses"}
+_DERIVED = "otlp"
+"""Codec of runs that traces say no request of: they are asked again as chat completions."""
+_PATHS = {
+    "openai.chat": "chat/completions",
+    "openai.responses": "responses",
+    f"{_DERIVED}.": "chat/completions",
+}
 Fields = Mapping[str, object]
 
 
@@ -93,7 +100,8 @@ async def ask_model(providers: Sequence[Provider], hosts: Sequence[str], asked: 
     """
     kind, _, api = (asked.codec or "").partition("/")[0].partition(".")
     model = _model_of(asked)
-    provider = next((each for each in providers if each.serves(kind, model)), None)
+    speaks = "openai" if kind == _DERIVED else kind
+    provider = next((each for each in providers if each.serves(speaks, model)), None)
     if provider is None:
         raise _refused(asked, f"no provider for {model} is configured here")
     if not any(_allows(host, provider.url) for host in hosts):
@@ -171,6 +179,11 @@ def _path(kind: str, api: str, asked: Ask) -> str:
 def _body(kind: str, api: str, asked: Ask, model: str) -> dict[str, object]:
     """The request of the recorded parts, as their projection took it apart."""
     parts = asked.parts
+    if kind == _DERIVED:
+        try:
+            return {**chat_body(parts), "model": model, "stream": False}
+        except Untellable as untold:
+            raise _refused(asked, f"the turns hold what cannot be told again: {untold}") from None
     params = cast("Fields", parts.get("params") or {})
     form = cast("Fields", parts.get("format") or {})
     body: dict[str, object] = {**params, **form, "model": model, "stream": False}
@@ -206,8 +219,14 @@ def _reply(answer: Answer, asked: Ask, *, elapsed_ns: int) -> Reply:
         ) from None
     fields: Fields = cast("Fields", output) if isinstance(output, dict) else {}
     usage = cast("Fields", fields.get("usage") or {})
+    if (asked.codec or "").startswith(_DERIVED):
+        output = parts_of_reply(fields)
+    if output is None:
+        raise ReplayError(
+            "the provider's answer is no completion", code="provider_error", key=asked.key
+        )
     return Reply(
-        output=cast("object", output),
+        output=output,
         model=_text(fields.get("model")),
         finish_reason=_reason(fields),
         tokens_in=_count(usage, "prompt_tokens", "input_tokens"),

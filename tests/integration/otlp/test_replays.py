@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from modelstub import model_stub
 from otlp_fixtures import Intake
 from replaying import session_of, start, steps_of
 from traces import Trace, agent_trace
@@ -153,6 +154,75 @@ async def test_imported_loop_is_proven_and_forked(intake: Intake, genai: bool):
         "parts": [{"type": "tool_result", "id": "c0", "value": {"day": 0, "meal": "none"}}],
     }
     assert values["r#0.2"]["output"] == answer
+
+
+def _completion(message: dict[str, Any], finish: str) -> dict[str, Any]:
+    return {
+        "model": "stub-1",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 5},
+    }
+
+
+async def test_imported_loop_goes_on_with_a_live_model(intake: Intake):
+    trace = _looping()
+    await intake.send(trace)
+    await intake.finish()
+    run_id = intake.run(trace)["run_id"]
+    function = {"name": "menu", "arguments": '{"day": 1}'}
+    asks = {"content": None, "tool_calls": [{"id": "n1", "type": "function", "function": function}]}
+    answers = [
+        (200, _completion({"role": "assistant", **asks}, "tool_calls")),
+        (200, _completion({"role": "assistant", "content": "bread"}, "stop")),
+    ]
+    policy = {
+        "policy": "forkpoint.policy/1",
+        "default": {"mode": "cached"},
+        "rules": [{"match": {"kind": "model"}, "mode": "cached", "on_miss": ["live"]}],
+        "allow_live": {"hosts": ["127.0.0.1"]},
+        "budgets": {"calls": 5, "tokens": 1000, "cost_usd": 1, "wall_s": 60},
+    }
+    edits = [{"kind": "output", "key": "r#0.1", "value": {"day": 0, "meal": "none"}}]
+
+    async with model_stub(answers) as stub, intake.asking(stub.provider()) as worker:
+        asked = await start(intake.service, run_id, executor="LOOP", edits=edits, policy=policy)
+        await worker.work_off()
+
+    done = await session_of(intake.service, asked["sessions"][0]["id"])
+    assert (done["verdict"], done["reason"]) == ("FORKED", None)
+    first, second = (body for _, _, body in stub.asked)
+    call = {"name": "menu", "arguments": '{"day":0}'}
+    assert first == {
+        "model": "m",
+        "stream": False,
+        "temperature": 0,
+        "messages": [
+            {"role": "system", "content": "be kind"},
+            {"role": "user", "content": "what is cooked?"},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c0", "type": "function", "function": call}],
+            },
+            {"role": "tool", "tool_call_id": "c0", "content": '{"day":0,"meal":"none"}'},
+        ],
+    }
+    assert second["messages"][-1] == {
+        "role": "tool",
+        "tool_call_id": "n1",
+        "content": '{"day":1,"meal":"soup"}',  # as recorded: the same call was made
+    }
+    steps = await steps_of(intake.service, done["newRunId"])
+    assert [(step["key"], (step["replay"] or {}).get("mode")) for step in steps][2:] == [
+        ("r#0.1", "SIMULATED"),
+        ("r#0.2", "LIVE"),
+        ("r#0.3", "CACHED"),
+        ("r#0.4", "LIVE"),
+    ]
+    values = await intake.values_of(done["newRunId"])
+    assert values["r#0.4"]["output"] == [
+        {"role": "assistant", "parts": [{"type": "text", "text": "bread"}], "finish": "stop"}
+    ]
 
 
 async def test_a_trace_whose_agent_rewrote_a_result_is_no_loop_and_says_where(intake: Intake):
