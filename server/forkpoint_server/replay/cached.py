@@ -62,7 +62,8 @@ async def find_answers(
     given: Sequence[str],
     limit: int = 1,
 ) -> list[Cached]:
-    """The newest clean answers of a call in `runs`, or in the newest runs of the project.
+    """Clean answers of a call in `runs`, or in the newest runs of the project: newest run first,
+    those of one run as they were recorded.
 
     Runs with a tainted step are passed over. Indexes: `run_by_start`, primary keys of `step` and
     `event`.
@@ -70,7 +71,7 @@ async def find_answers(
     rows = await raw.fetch(
         """
         with candidate as materialized (
-          select run_id
+          select run_id, started_ns
           from run
           where project_id = $1 and run_id <> $3 and finished and intake <> 'otlp'
             and ($2::uuid[] is null or run_id = any ($2::uuid[]))
@@ -91,7 +92,7 @@ async def find_answers(
             select from artifact
             where artifact.run_id = step.run_id and artifact.step_id = step.step_id
               and artifact.state <> 'clean')
-        order by step.end_ns desc, step.step_id
+        order by candidate.started_ns desc, candidate.run_id, step.seq
         limit $11
         """,
         project_id,

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from forkpoint.events.kinds import Kind, Mode, Verdict
 from forkpoint.events.model import ReplayInfo
+from forkpoint.replay.recording import Recording
 from forkpoint_cli.importers.agentdojo import import_log
 from forkpoint_cli.importers.agentdojo_log import Log, Message, read_log, tool_text
 from forkpoint_cli.importers.tape import Importer
@@ -22,7 +23,7 @@ from forkpoint_server.replay.words import Executor, SessionState
 from forkpoint_worker.replays.reading import Recorded
 from recorded_runs import RULESET
 from stack import Database as Scratch
-from working import Bench, bench, input_text, tool_keys
+from working import Bench, bench, input_text, outputs, tool_keys
 
 RUNS = Path(__file__).parents[3] / "examples" / "agentdojo" / "runs"
 IMPORTER = Importer(name="test", redact=lambda value: value, ruleset_id=RULESET)
@@ -208,3 +209,125 @@ def _pair(forked: Forked) -> tuple[Recorded, Recorded]:
 def _json(text: str) -> str:
     """A text as it stands inside JSON."""
     return orjson.dumps(text).decode()[1:-1]
+
+
+CLEAN_RUNS = {
+    "policy": "forkpoint.policy/1",
+    "default": {"mode": "cached", "scope": "project", "allow_errors": True},
+    "rules": [{"match": {"kind": "tool"}, "effect": "read"}],
+}
+"""Answers may come out of the clean runs, those of tools too: nothing is done by reading them."""
+ONE_REPLY = "meta-llama_llama-3.3-70b-instruct/dailylife/user_task_0/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """A run that parted from its clean pair by itself, forked there with the clean replies."""
+
+    name: str
+    key: str
+    session: SessionRow
+    recorded: Recorded
+    fork: Recorded
+    clean: Recorded
+
+
+@pytest.fixture(scope="module")
+def undone(make_database: Callable[[], Scratch]) -> Iterator[list[Undone]]:
+    database = make_database()
+    yield asyncio.run(_undo_all(database))
+    database.embedded.postgres.run_sql(f"drop database {database.name} with (force)")
+
+
+async def _undo_all(database: Scratch) -> list[Undone]:
+    rows = [row for row in attacked() if not reached(row) and row["first_divergence_from_clean"]]
+    async with bench(database) as tools:
+        return [await _undo(tools, row) for row in rows]
+
+
+async def _undo(tools: Bench, row: dict[str, str]) -> Undone:
+    """What the models of the clean run said is given, what its tools came to is looked up."""
+    log, at = read_log(read(row["path"])), int(row["first_divergence_from_clean"])
+    number = sum(message.role == "assistant" for message in log.messages[:at])
+    runs = [await tools.store(import_log(read(row[it]), IMPORTER)) for it in ("path", "clean_pair")]
+    recorded, clean = [await tools.read(run) for run in runs]
+    alone = ONE_REPLY in row["path"]
+    keys = model_keys(clean.recording)[number : number + 1 if alone else None]
+    edits = [
+        {"kind": "output", "key": key, "value": reply}
+        for key, reply in zip(keys, outputs(clean, keys), strict=True)
+    ]
+    executor = Executor.GRAPH if alone else Executor.LOOP
+    asked = Asked(
+        run_id=runs[0], cut={"key": keys[0]}, edits=edits, policy=CLEAN_RUNS, executor=executor
+    )
+    session_id = (await tools.ask(asked))[0]
+    await tools.worker.work_off()
+    session = await tools.session(session_id)
+    fork = await tools.read(session.new_run_id)
+    return Undone(
+        name=row["path"],
+        key=keys[0],
+        session=session,
+        recorded=recorded,
+        fork=fork,
+        clean=clean,
+    )
+
+
+def model_keys(recording: Recording) -> list[str]:
+    """Call keys of the model steps, in order."""
+    return [step.key for step in recording.started if step.kind is Kind.MODEL]
+
+
+def test_runs_that_parted_from_the_clean_one_by_themselves_are_forked_there(undone: list[Undone]):
+    """All but one come to the end of the clean run; that one had one reply and no loop to go on."""
+    ended = {one.name: (one.session.verdict, one.session.reason) for one in undone}
+
+    assert len(undone) == 7
+    assert [name for name, end in ended.items() if end != (Verdict.FORKED, None)] == [
+        one.name for one in undone if ONE_REPLY in one.name
+    ]
+    assert [end for name, end in ended.items() if ONE_REPLY in name] == [
+        (Verdict.PARTIAL, "new_tool_call")
+    ]
+
+
+def test_their_forks_say_what_the_clean_run_said_from_there_on(undone: list[Undone]):
+    for one in undone:
+        old, new, clean = (each.recording for each in (one.recorded, one.fork, one.clean))
+        for place in range(old.by_key[one.key]):
+            assert old.parts(place) == new.parts(place)
+        if ONE_REPLY in one.name:
+            continue
+        after = [
+            step.key for step in clean.started if clean.by_key[step.key] >= clean.by_key[one.key]
+        ]
+        assert [step.key for step in new.started][-len(after) :] == after
+        assert outputs(one.fork, after) == outputs(one.clean, after), one.name
+        tools = [step.replay for step in new.started[-len(after) :] if step.kind is Kind.TOOL]
+        sources = {info.source.run for info in tools if info and info.source}
+        assert sources <= {one.clean.start.run_id, one.recorded.start.run_id}
+
+
+def test_the_other_spared_runs_asked_and_were_told_what_their_clean_pair_was():
+    """So no step is there at which the clean one is another; the last words alone may differ."""
+    spared = [row for row in attacked() if not reached(row)]
+    same = [row for row in spared if not row["first_divergence_from_clean"]]
+
+    assert len(same) == 6
+    for row in same:
+        told, clean = (_exchanged(read_log(read(row[path]))) for path in ("path", "clean_pair"))
+        assert told == clean, row["path"]
+
+
+def _exchanged(log: Log) -> list[tuple[object, ...]]:
+    """Who spoke, what was asked of tools, and what they told."""
+    return [
+        (
+            message.role,
+            tool_text(message) if message.role == "tool" else None,
+            [(call.function, call.args) for call in message.calls],
+        )
+        for message in log.messages
+    ]
