@@ -219,14 +219,14 @@ def _reply(answer: Answer, asked: Ask, *, elapsed_ns: int) -> Reply:
         ) from None
     fields: Fields = cast("Fields", output) if isinstance(output, dict) else {}
     usage = cast("Fields", fields.get("usage") or {})
-    if (asked.codec or "").startswith(_DERIVED):
-        output = parts_of_reply(fields)
-    if output is None:
+    derived = (asked.codec or "").startswith(_DERIVED)
+    told: object = parts_of_reply(fields) if derived else cast("object", output)
+    if told is None:
         raise ReplayError(
             "the provider's answer is no completion", code="provider_error", key=asked.key
         )
     return Reply(
-        output=output,
+        output=told,
         model=_text(fields.get("model")),
         finish_reason=_reason(fields),
         tokens_in=_count(usage, "prompt_tokens", "input_tokens"),

@@ -10,32 +10,28 @@ answer as an edit at the key it stopped at. Tools never run. What follows the lo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-
-import msgspec
-from msgspec.structs import replace
 
 from forkpoint.content.blocks import Value
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind, Mode, RunStatus
 from forkpoint.events.model import Event, RunEnd, StepStarted
-from forkpoint.replay.aftermath import Aftermath, refuse_past_edits
-from forkpoint.replay.cut import Cut, past
+from forkpoint.replay.aftermath import Aftermath
+from forkpoint.replay.answering import Answering
+from forkpoint.replay.cut import Cut
 from forkpoint.replay.dialogue import Dialogue, new_only
-from forkpoint.replay.edits import EditPlan, Numbered
 from forkpoint.replay.families import family_of
+from forkpoint.replay.footing import Footing
 from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek
-from forkpoint.replay.index import build
 from forkpoint.replay.interception import Outcome
-from forkpoint.replay.ladder import Executing, Given, Ladder, Wanted
+from forkpoint.replay.ladder import Executing, Given
 from forkpoint.replay.loop import prove
 from forkpoint.replay.newsteps import NewSteps
 from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.program import Due, Program
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission
-from forkpoint.replay.rules import Treatment
 from forkpoint.replay.spec import ReplaySpec
 from forkpoint.replay.turns import Turn
 
@@ -62,8 +58,6 @@ class _Ending:
     stop: ReplayError | None = None
     step: str | None = None
     """The step that is open."""
-    needs: Mapping[str, object] | None = None
-    """The call nobody could answer."""
 
 
 class Continuation:
@@ -83,21 +77,19 @@ class Continuation:
             raise ReplayError("a loop is continued from a cut: name a step", code="cut_invalid")
         self.page = Page()
         self._recording, self._events = recording, events
-        self._index = build(recording)
-        self._edits = EditPlan(spec.edits, recording, cut, growing=True)
-        self._past = past(recording, self._index, cut)
-        refuse_past_edits(recording, self._edits, self._past, cut)
+        footing = Footing.of(recording, spec, cut, self.page, now=now, growing=True)
+        self._index, self._past = footing.index, footing.past
+        self._edits, self._ladder = footing.edits, footing.ladder
         if cut.place in self._edits.places:
             self._past[cut.place] = 0
         self._proof = prove(recording, cut.place)
         self._scope = self._proof.turns.scope
-        self._ladder = Ladder(recording, self._index, spec, self.page, now=now)
         self._ladder.used[:] = self._past
+        self._answering = Answering(recording, self._edits, self._ladder)
         self._steps = NewSteps(recording, emission, spec, self.page, like=cut.place)
         self._aftermath = Aftermath(recording, self._index, cut, self._steps, self._scope)
         self._turns_made = 0
         self._made = Counter[tuple[str, str]]()
-        self._used_edits: set[int] = set()
         self._ending = _Ending()
         turn = self._turn_of(cut)
         sink = new_only(recording, self.page.blocks.put)
@@ -161,20 +153,13 @@ class Continuation:
         step = self._recording.started[place]
         if (wanted.key, wanted.signature) != (step.key, step.signature):
             return False
-        return place not in self._edits.places and self._treatment(wanted).mode in _SERVED
+        return place not in self._edits.places and self._answering.treatment(wanted).mode in _SERVED
 
     def _serve(self, seq: int, event: Event, due: Due, place: int) -> None:
-        self._steps.again(seq, event, treatment=self._treatment(due.wanted))
+        self._steps.again(seq, event, treatment=self._answering.treatment(due.wanted))
         self._ladder.used[place] = 1
         self._steps.matched += 1
         self._advance(due, self._ladder.answers.recorded(place), place)
-
-    def _treatment(self, wanted: Wanted) -> Treatment:
-        """What the policy says; a tool never runs here, so `live` is `cached` for it."""
-        treatment = self._ladder.treatment(wanted)
-        if wanted.kind is not Kind.MODEL and treatment.mode is Mode.LIVE:
-            return replace(treatment, mode=Mode.CACHED)
-        return treatment
 
     # Where the loop stands
 
@@ -221,7 +206,7 @@ class Continuation:
     def _make(self, due: Due) -> Making:
         """Make one call: ask for its answer, write it down, go on with it."""
         try:
-            given = yield from self._answer(due)
+            given = yield from self._answering.answer(due.wanted)
         except ReplayError:
             self._begin(due, None)
             raise
@@ -250,42 +235,6 @@ class Continuation:
         )
         self._ending.step = step
         return step
-
-    def _answer(self, due: Due) -> Generator[Ask | Seek, Reply | Found | None, Given]:
-        wanted = due.wanted
-        edit = self._edits.new_answers.get(wanted.key)
-        if wanted.place is not None:
-            edit = self._edits.answers.get(wanted.place)
-        if edit is not None:
-            return self._edited(edit, wanted)
-        given = yield from self._ladder.climb(wanted, self._treatment(wanted))
-        if given is not None:
-            return given
-        other = self._recording.by_key.get(wanted.key)
-        edit = None if other is None else self._edits.answers.get(other)
-        if edit is not None and edit[1].patch is msgspec.UNSET:
-            return self._edited(edit, wanted)
-        if wanted.kind is Kind.MODEL:
-            why = "no rung of the policy answers this request; allow a live model or simulate it"
-            raise ReplayError(why, code="no_answer", key=wanted.key)
-        self._ending.needs = {
-            "key": wanted.key,
-            "kind": wanted.kind.value,
-            "name": wanted.name,
-            "input": self._ladder.values(wanted.roots),
-        }
-        raise ReplayError(
-            f"nobody recorded what {wanted.name} answers to this; resume with an `output` edit at"
-            f" {wanted.key}",
-            code="needs_tool_output",
-            key=wanted.key,
-        )
-
-    def _edited(self, edit: Numbered, wanted: Wanted) -> Given:
-        number, change = edit
-        self._used_edits.add(number)
-        outcome = self._ladder.answers.edited(wanted.place, change, codec=wanted.codec)
-        return Given("given", Mode.SIMULATED, outcome, taint="simulated", edit=number)
 
     def _advance(self, due: Due, outcome: Outcome, place: int | None) -> None:
         """Go on with an answer; `place`: the recorded step it is from, if it is from one."""
@@ -355,6 +304,6 @@ class Continuation:
             "made": made,
             "replaced": self._aftermath.replaced,
             "notExecuted": self._aftermath.not_executed,
-            "unusedEdits": sorted({number for number, _ in answers} - self._used_edits),
-            "needs": self._ending.needs,
+            "unusedEdits": sorted({number for number, _ in answers} - self._answering.used_edits),
+            "needs": self._answering.needs,
         }

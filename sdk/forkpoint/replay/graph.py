@@ -17,17 +17,14 @@ from msgspec.structs import replace
 from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind, Match, Mode, RunStatus
 from forkpoint.events.model import ArtifactRef, Event, ReplayInfo, RunEnd, StepEnded, StepStarted
-from forkpoint.replay.aftermath import refuse_past_edits
 from forkpoint.replay.answers import read
-from forkpoint.replay.cut import past
-from forkpoint.replay.edits import EditPlan
 from forkpoint.replay.families import calls_of, family_of
+from forkpoint.replay.footing import Footing
 from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek, ended_with, signed
 from forkpoint.replay.holders import Replacements, call_ids, texts_of
-from forkpoint.replay.index import build
 from forkpoint.replay.inputs import changed_parts
 from forkpoint.replay.interception import Outcome
-from forkpoint.replay.ladder import Climb, Executing, Given, Ladder, Wanted
+from forkpoint.replay.ladder import Climb, Executing, Given, Wanted
 from forkpoint.replay.plan import spec_cut
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission
@@ -47,15 +44,12 @@ class Graph:
         *,
         now: Callable[[], int],
     ) -> None:
-        cut = spec_cut(recording, spec)
         self.page = Page()
         self._recording, self._events, self._spec = recording, events, spec
         self._emission = emission
-        self._edits = EditPlan(spec.edits, recording, cut)
-        self._index = build(recording)
-        self._past = bytearray(len(recording)) if cut is None else past(recording, self._index, cut)
-        refuse_past_edits(recording, self._edits, self._past, cut)
-        self._ladder = Ladder(recording, self._index, spec, self.page, now=now)
+        footing = Footing.of(recording, spec, spec_cut(recording, spec), self.page, now=now)
+        self._index, self._past = footing.index, footing.past
+        self._edits, self._ladder = footing.edits, footing.ladder
         self._answers = self._ladder.answers
         self._replaced = Replacements(self._ladder.get, self.page.blocks.put)
         self._taints = Taints()

@@ -113,7 +113,7 @@ def _format(form: Fields) -> dict[str, object]:
     if isinstance(kind, dict):
         said["response_format"] = kind
     elif isinstance(schema, dict):
-        named = {"name": "answer", "schema": schema}
+        named = {"name": "answer", "schema": cast("Fields", schema)}
         said["response_format"] = {"type": "json_schema", "json_schema": named}
     elif kind == "json":
         said["response_format"] = {"type": "json_object"}
