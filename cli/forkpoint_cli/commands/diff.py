@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 import click
+from forkpoint.diff.replayed import replay_notes
 from forkpoint.diff.report import exit_status
 from forkpoint.diff.written import to_markdown, to_page
 from rich.text import Text
@@ -191,6 +192,8 @@ def _show(session: Session, found: Fields, runs: Mapping[str, str]) -> None:
     for section in cast("Sequence[Fields]", report["missing"]):
         where = f" at {section['step']}" if section.get("step") else ""
         output.remark(f"not compared: {section['section']}{where} ({section['reason']})")
+    for note in replay_notes(report):
+        output.remark(note)
     if found["provisional"]:
         output.remark("a run is still being recorded: this comparison will change")
 

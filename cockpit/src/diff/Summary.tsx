@@ -8,7 +8,7 @@ import { ClassMark } from "./ClassMark";
 import { ordered } from "./classes";
 import type { Compared } from "./loading";
 import type { Side } from "./questions";
-import { missingPhrases, outcomePhrase } from "./report";
+import { editPhrases, missingPhrases, outcomePhrase, unprovenSides } from "./report";
 import styles from "./Summary.module.css";
 
 const VERDICT: Readonly<Record<string, string>> = {
@@ -94,6 +94,20 @@ export function Summary({
         </Chip>
       ) : null}
       {report.coarse ? <Chip tone="warn">{plural(report.coarse, "coarse pair")}</Chip> : null}
+      {editPhrases(report).map((phrase) => (
+        <Chip key={phrase} tone="accent" title="What the fork changed on purpose">
+          {plainLine(phrase)}
+        </Chip>
+      ))}
+      {unprovenSides(report).map((side) => (
+        <Chip
+          key={side}
+          tone="warn"
+          title="No exact replay has proven its recording: not every difference need be of an edit."
+        >
+          {side} baseline unproven
+        </Chip>
+      ))}
       {missingPhrases(report.missing).map((phrase) => (
         <Chip key={phrase} tone="warn">{`not compared: ${phrase}`}</Chip>
       ))}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { missingPhrases, outcomePhrase, readReport } from "./report";
+import { editPhrases, missingPhrases, outcomePhrase, readReport, unprovenSides } from "./report";
 
 const report = {
   outcome: { by: "status", a: "ok", b: "error" },
@@ -29,6 +29,19 @@ test("missing sections are grouped and say why", () => {
       { section: "cost", reason: "price_unknown" },
     ]),
   ).toEqual(["payload of 2 steps: payload withheld", "cost: price not known"]);
+});
+
+test("a fork says what it changed, and whether anything proves its recording", () => {
+  const edits = [
+    { kind: "output", key: "r#3" },
+    { kind: "model", key: null },
+  ];
+  const fork = { side: "b", verdict: "forked", guard: null, edits, soft: ["baseline_unproven"] };
+  const read = readReport({ ...report, replays: [fork] });
+
+  expect(editPhrases(read)).toEqual(["B: output of r#3, model from the cut on"]);
+  expect(unprovenSides(read)).toEqual(["B"]);
+  expect(unprovenSides(readReport(report))).toEqual([]);
 });
 
 test("another format is refused, not half read", () => {

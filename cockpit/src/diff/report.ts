@@ -47,6 +47,12 @@ const missing = v.object({
   step: v.optional(v.string()),
 });
 
+const replayed = v.object({
+  side: v.picklist(["a", "b"]),
+  edits: v.array(v.object({ kind: v.string(), key: v.nullable(v.string()) })),
+  soft: v.array(v.string()),
+});
+
 const pair = v.tuple([v.nullable(v.number()), v.nullable(v.number())]);
 
 const report = v.object({
@@ -60,6 +66,8 @@ const report = v.object({
   spent: v.optional(v.object({ sessions: v.number(), calls: v.number(), costMicros: v.number() })),
   totals: v.object({ steps: pair, tokens: pair, costMicros: pair }),
   missing: v.array(missing),
+  /** What is said of a side that is a replay. */
+  replays: v.optional(v.array(replayed), []),
 });
 
 export type Report = v.InferOutput<typeof report>;
@@ -99,6 +107,23 @@ export function missingPhrases(found: readonly Missing[]): string[] {
     const of = steps ? ` of ${steps} ${steps === 1 ? "step" : "steps"}` : "";
     return `${entry.section.replace("part:", "")}${of}: ${REASONS[entry.reason] ?? entry.reason}`;
   });
+}
+
+/** Sides whose differences need not be those of their edits: nobody proved their recording. */
+export function unprovenSides({ replays }: Report): string[] {
+  return replays
+    .filter(({ soft }) => soft.includes("baseline_unproven"))
+    .map(({ side }) => side.toUpperCase());
+}
+
+/** `B: output of r#3, model from the cut on` for each side that is a fork. */
+export function editPhrases({ replays }: Report): string[] {
+  return replays
+    .filter(({ edits }) => edits.length > 0)
+    .map(({ side, edits }) => {
+      const each = edits.map(({ kind, key }) => `${kind} ${key ? `of ${key}` : "from the cut on"}`);
+      return `${side.toUpperCase()}: ${each.join(", ")}`;
+    });
 }
 
 /** How the ends compare: `ok → error`, or whether the answers of the runs are equal. */

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from forkpoint.diff.replayed import replay_notes
+
 Report = Mapping[str, object]
 MOST_LINES = 20
 MOST_ROOTS = 50
@@ -150,6 +152,7 @@ def _notes(report: Report) -> Iterator[str]:
     for section in _fields(report, "missing"):
         where = f" at {section['step']}" if section.get("step") else ""
         yield f"Not compared: {section['section']}{where} ({section['reason']})."
+    yield from replay_notes(report)
     if report["provisional"]:
         yield "A run is still being recorded: this will change."
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from conversations import Talk
+from forkpoint_server.diff.columns import load_columns
+from forkpoint_server.diff.replayed import replays_of
 from forkpoint_server.replay.baselines import code_of
 from forkpoint_server.replay.plans import Asked
 from forkpoint_server.replay.words import Executor
@@ -22,6 +25,14 @@ async def forked(tools: Bench, run_id: str) -> tuple[list[str], list[str]]:
     plan: Any = session.plan["plan"]
     report: Any = session.report
     return list(plan["notes"]), [each["code"] for each in report["soft"]]
+
+
+async def said_in_a_diff(tools: Bench, database: Scratch) -> list[dict[str, Any]]:
+    """What a comparison with the newest fork says of it."""
+    newest = "select new_run_id from replay_session order by created_ns desc limit 1"
+    async with tools.database.reading(1) as connection:
+        columns = await load_columns(connection, 1, UUID(database.sql(newest)))
+        return await replays_of(connection, 1, {"b": columns}, blobs=tools.blobs)
 
 
 async def test_a_worker_proves_a_recording_before_it_forks_it_and_remembers(
@@ -54,8 +65,10 @@ async def test_a_recording_that_contradicts_itself_is_no_baseline(fresh_database
             " where seq = (select min(seq) from event where event_type = 'step_started')"
         )
         _, soft = await forked(tools, run_id)
+        [said] = await said_in_a_diff(tools, fresh_database)
 
-    assert soft == ["downstream not re-executed", "baseline_unproven"]
+    assert soft == said["soft"] == ["downstream not re-executed", "baseline_unproven"]
+    assert (said["side"], said["edits"]) == ("b", [{"kind": "output", "key": "r#1"}])
 
 
 async def test_a_verified_recording_is_a_baseline(fresh_database: Scratch):

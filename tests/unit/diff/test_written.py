@@ -6,6 +6,7 @@ import json
 from importlib.resources import files
 from typing import Any, cast
 
+from forkpoint.diff.replayed import replayed
 from forkpoint.diff.report import compare_runs, to_report
 from forkpoint.diff.rows import Rows
 from forkpoint.diff.written import to_markdown, to_page
@@ -117,3 +118,20 @@ def test_rows_know_how_far_they_agree_with_others():
     assert rows.common_start(rows) == len(rows)
     assert rows.common_start(other) == other.common_start(rows) == at
     assert rows.common_start(Rows()) == 0
+
+
+def test_what_a_fork_changed_and_that_nothing_proves_it_stands_in_each_form():
+    outcome = {
+        "verdict": "forked",
+        "soft": ["served", {"code": "baseline_unproven"}],
+        "guard": "os",
+    }
+    edits = [{"kind": "output", "key": "r#0", "value": HOSTILE}, {"kind": "model", "value": "m"}]
+    report = {**report_of(), "replays": [replayed("b", outcome, edits)]}
+
+    for text in (to_markdown(report).replace("\\", ""), to_page(report)):
+        assert "B is a fork with edits: output of r#0, model from the cut on." in text
+        assert "B baseline_unproven: no exact replay has proven its recording" in text
+        assert "B ran under the guard os." in text
+    assert agrees(report, SCHEMA)
+    assert "alert" not in json.dumps(report["replays"])

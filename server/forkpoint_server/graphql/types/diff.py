@@ -19,6 +19,7 @@ from forkpoint.diff.written import to_markdown, to_page
 
 from forkpoint_server.db.engine import driver
 from forkpoint_server.diff import attributions
+from forkpoint_server.diff.replayed import replays_of
 from forkpoint_server.diff.stored import Asked
 from forkpoint_server.errors import NotFound
 from forkpoint_server.graphql.context import Context, Info
@@ -199,6 +200,13 @@ class DiffReport:
 
     async def _report(self, context: Context) -> dict[str, object]:
         report = to_report(self.comparison)
+        sides = {"a": self.comparison.a, "b": self.comparison.b}
+        async with context.services.database.reading(context.project_id) as connection:
+            replays = await replays_of(
+                connection, context.project_id, sides, blobs=context.services.blobs
+            )
+        if replays:
+            report["replays"] = replays
         found = await _attribution(context, self.comparison)
         return report if found is None else with_verification(report, found.report)
 
