@@ -12,12 +12,12 @@ import type { Attribution, VerifyPlan } from "./questions";
 import { askVerification, useVerifyPlan, type VerifyInput } from "./useVerifyPlan";
 import styles from "./VerifyDialog.module.css";
 
-const CHOICES: readonly Preset[] = ["recorded", "model", "live", "own"];
+const CHOICES: readonly Setup["preset"][] = ["recorded", "model", "live", "own"];
 
 interface Setup {
   /** Index of a runner's entry point; -1: a worker goes on with the proven loop. */
   readonly place: number | null;
-  readonly preset: Preset;
+  readonly preset: Exclude<Preset, "kept">;
   readonly policy: string;
   readonly hosts: string;
   readonly usd: number;

@@ -37,14 +37,15 @@ export function Composer({
       run: launch.go,
     },
   ]);
-  const command = replayCommand({
+  const parts = {
     run: store.runId,
     at: step?.key ?? null,
     edits: read.edits,
     mode: settings.preset === "exact" ? "exact" : null,
     policy: settings.preset !== "exact",
     host: true,
-  });
+  };
+  const command = settings.resumes ? null : replayCommand(parts);
   return (
     <div className={styles.composer}>
       <Where store={store} row={row} composing={composing} />

@@ -27,9 +27,12 @@ const HINT: Record<EditTab, string> = {
   impl: "The function that runs in the place of this tool whenever it is called.",
 };
 
+const ANSWER =
+  "What this step answers: nobody recorded it. Cut, earlier edits and executor stay as they were.";
+
 /** One tab for each kind of edit; what is written stays in this browser tab until it is launched. */
 export function Edits({ composing }: { composing: Composing }) {
-  const { tab, draft, planning } = composing;
+  const { tab, draft, planning, settings } = composing;
   const refused = planning.current ? refusedTabs(composing) : {};
   return (
     <section className={styles.edits} aria-label="Edits">
@@ -39,7 +42,9 @@ export function Edits({ composing }: { composing: Composing }) {
       </div>
       <p className={styles.count}>
         {Object.keys(draft.edits).length === 0
-          ? "Nothing is edited yet: the fork replays the run under the policy alone."
+          ? settings.resumes
+            ? "Nothing is answered yet: the replay would stop here again."
+            : "Nothing is edited yet: the fork replays the run under the policy alone."
           : null}
       </p>
     </section>
@@ -58,7 +63,7 @@ function refusedTabs({ planning, read }: Composing): Partial<Record<EditTab, str
 }
 
 function TabBody({ composing, refusal }: { composing: Composing; refusal: string | null }) {
-  const { tab, originals, places, read } = composing;
+  const { tab, originals, places, read, settings } = composing;
   const homeless = OF_HOST.has(tab) && places.length === 0;
   const failure = originals.failed[tab];
   const original = originals.found[tab];
@@ -66,7 +71,7 @@ function TabBody({ composing, refusal }: { composing: Composing; refusal: string
   return (
     <>
       <p className={styles.hint}>
-        {HINT[tab]}
+        {tab === "output" && settings.resumes ? ANSWER : HINT[tab]}
         {HELD.has(tab) ? <Chip>from the cut on</Chip> : null}
       </p>
       {homeless ? (

@@ -19,12 +19,14 @@ export function PlanCard({
   onLaunch,
 }: {
   composing: Composing;
-  command: string;
+  /** Null for what no command does. */
+  command: string | null;
   launching: boolean;
   trouble: string | null;
   onLaunch: () => void;
 }) {
-  const { planning } = composing;
+  const { planning, settings } = composing;
+  const verb = settings.resumes ? "Resume" : "Fork";
   const { plan, failure, current } = planning;
   const refusals = plan?.refusals.filter(({ field }) => !placedField(field)) ?? [];
   return (
@@ -33,7 +35,7 @@ export function PlanCard({
         <h2>Plan</h2>
         <Age at={planning.at} current={current} />
       </header>
-      <RunsIn composing={composing} />
+      {settings.resumes ? null : <RunsIn composing={composing} />}
       {failure ? (
         <p className={styles.refusal} role="alert">
           {failure.message} <code>{failure.code}</code>
@@ -53,14 +55,14 @@ export function PlanCard({
       <footer className={styles.foot}>
         {plan && composing.input && plan.refusals.length === 0 && !failure ? (
           <Button tone="accent" hint="⌘↵" disabled={!current || launching} onPress={onLaunch}>
-            {launching ? "starting…" : launchWords(plan, composing.settings.samples)}
+            {launching ? "starting…" : launchWords(plan, settings.samples, verb)}
           </Button>
         ) : (
           <span className={styles.none}>
             {plan ? "What is written cannot be launched as it is." : "No plan, no launch."}
           </span>
         )}
-        <CopyCommand command={command} />
+        {command ? <CopyCommand command={command} /> : null}
       </footer>
     </section>
   );

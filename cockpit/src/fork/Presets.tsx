@@ -3,6 +3,8 @@ import { Editor } from "./editor/Editor";
 import { mayLeave, PRESET_WORDS, PRESETS } from "./presets";
 import type { Composing } from "./useComposer";
 
+const RESUMING = ["kept", ...PRESETS] as const;
+
 /** Policies to take; what one of them says can be read, and written over as an own one. */
 export function Presets({ composing }: { composing: Composing }) {
   const { settings, change, policy, planning } = composing;
@@ -14,7 +16,7 @@ export function Presets({ composing }: { composing: Composing }) {
     <fieldset className={styles.presets}>
       <legend>Policy</legend>
       <div className={styles.choices}>
-        {PRESETS.map((each) => (
+        {(settings.resumes ? RESUMING : PRESETS).map((each) => (
           <label key={each} className={styles.choice}>
             <input
               type="radio"
@@ -66,7 +68,7 @@ export function Presets({ composing }: { composing: Composing }) {
           />
         </div>
       ) : null}
-      {preset === "own" ? (
+      {preset === "kept" ? null : preset === "own" ? (
         <Editor
           text={settings.policy}
           language="json"

@@ -63,12 +63,12 @@ export function ladderWords({ ladder, edited, mode }: Group): string {
 }
 
 /** What the button says: the most that may leave. */
-export function launchWords(plan: PlanFragment, samples: number): string {
+export function launchWords(plan: PlanFragment, samples: number, verb = "Fork"): string {
   const many = samples > 1 ? `${samples} × ` : "";
-  if (plan.hosts.length === 0) return `${many}Fork, nothing leaves`;
+  if (plan.hosts.length === 0) return `${many}${verb}, nothing leaves`;
   const { costUsd, calls } = plan.budgets;
   const most = costUsd > 0 ? money(costUsd * 1e6) : plural(calls, "call");
-  return `${many}Fork, live up to ${most}`;
+  return `${many}${verb}, live up to ${most}`;
 }
 
 /** Whether a refusal stands at its own field, not on the card. */

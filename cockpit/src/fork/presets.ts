@@ -1,7 +1,8 @@
 /** Policies a reader can take as they are: each is shown as JSON before it is used. Pure. */
 
 export const PRESETS = ["exact", "recorded", "model", "live", "own"] as const;
-export type Preset = (typeof PRESETS)[number];
+/** `kept`: the policy of the replay that is resumed, which is not asked for here. */
+export type Preset = (typeof PRESETS)[number] | "kept";
 
 export interface Allowance {
   /** Hosts that live calls may reach, as typed: separated by spaces or commas. */
@@ -14,6 +15,7 @@ export interface Allowance {
 export const ALLOWANCE: Allowance = { hosts: "", calls: 20, usd: 1, seconds: 300 };
 
 export const PRESET_WORDS: Record<Preset, readonly [string, string]> = {
+  kept: ["As before", "the policy of the replay that goes on"],
   exact: ["Exact", "recorded answers only, for the very same calls"],
   recorded: ["Recorded only", "equal calls cached; writes simulated; else halt"],
   model: ["Other model live", "models live from the cut on, the rest recorded"],
@@ -29,8 +31,11 @@ const SIMULATED_WRITES = {
   simulate: { static: { ok: true, simulated: true } },
 };
 
-/** The policy of a preset; `own` is written by the reader. */
-export function presetPolicy(preset: Exclude<Preset, "own">, allowance: Allowance): object {
+/** The policy of a preset; `own` is written by the reader, `kept` is the server's. */
+export function presetPolicy(
+  preset: Exclude<Preset, "own" | "kept">,
+  allowance: Allowance,
+): object {
   switch (preset) {
     case "exact":
       return { policy: FORMAT, default: { mode: "exact" } };

@@ -68,7 +68,7 @@ export function useComposer(store: RunStore, row: number, start: Partial<Setting
   const [tab, setTab] = useState<EditTab>(() => firstTab(draft));
   const [settings, setSettings] = useState<Settings>({
     side: "before",
-    preset: "recorded",
+    preset: start.resumes ? "kept" : "recorded",
     allowance: ALLOWANCE,
     policy: JSON.stringify(presetPolicy("recorded", ALLOWANCE), null, 2),
     samples: 1,
@@ -89,8 +89,8 @@ export function useComposer(store: RunStore, row: number, start: Partial<Setting
   const policy = readPolicy(settings);
   const pending = draftTabs(draft).some((each) => !(each in originals.found));
   const readable =
-    step !== null && !pending && policy.value !== null && Object.keys(read.mistakes).length === 0;
-  const input = readable ? inputOf(runId, step, read, settings, place, policy.value ?? {}) : null;
+    step !== null && !pending && policy.mistake === null && Object.keys(read.mistakes).length === 0;
+  const input = readable ? inputOf(runId, step, read, settings, place, policy.value) : null;
   return {
     step,
     model,
@@ -156,9 +156,11 @@ export function placeFor(
 }
 
 function readPolicy({ preset, allowance, policy }: Settings): {
+  /** Null for one that cannot be read, and for that of the replay which is resumed. */
   readonly value: object | null;
   readonly mistake: string | null;
 } {
+  if (preset === "kept") return { value: null, mistake: null };
   if (preset !== "own") return { value: presetPolicy(preset, allowance), mistake: null };
   try {
     const value: unknown = JSON.parse(policy);
@@ -176,14 +178,13 @@ function inputOf(
   read: Read,
   settings: Settings,
   place: Place,
-  policy: object,
+  policy: object | null,
 ): StartReplayInput {
   return {
     runId: run,
     cut: { key: step.key, side: settings.side },
     edits: read.edits,
-    // What is resumed has its policy; the preset nobody chose must not take its place.
-    ...(settings.resumes && settings.preset === "recorded" ? {} : { policy }),
+    ...(policy ? { policy } : {}),
     samples: settings.samples,
     ...(settings.resumes ? { resumes: settings.resumes } : {}),
     ...(place.is === "worker" ? { executor: place.executor } : {}),

@@ -16,7 +16,7 @@ export function ForkRoute() {
   const row = columns.rowOf(Number(step));
   const crumbs = (
     <h1 className={styles.title}>
-      Fork{" "}
+      {search.resumes ? "Resume" : "Fork"}{" "}
       <Link to="/runs/$run/steps/$step" params={{ run, step }} search={{}}>
         {facts ? plainLine(facts.name) : "run"} {runTag(run)}
       </Link>{" "}

@@ -126,6 +126,7 @@ class Continuation:
                 written.add(event.step_id)
             if due is None or own is None:
                 self._steps.again(seq, event)
+                self._steps.matched += isinstance(event, StepStarted)
                 continue
             self._serve(seq, event, due, own)
             more = self._answered_by_edit()

@@ -38,7 +38,7 @@ class NewSteps:
         self, recording: Recording, emission: Reemission, spec: ReplaySpec, page: Page, *, like: int
     ) -> None:
         self.matched = 0
-        """Steps served as recorded at their place."""
+        """Recorded steps written again: those before the cut, and those served at their place."""
         self.counts = Counter[str]()
         self.taints = Taints()
         step = recording.started[like]
