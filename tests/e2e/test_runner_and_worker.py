@@ -1,7 +1,9 @@
-"""Attacked AgentDojo runs, forked at the planted text by a runner and by a worker: both agree.
+"""Attacked AgentDojo runs, forked by a runner and by a worker: both agree.
 
-The runner executes the agent with the recorded replies; the worker rewrites the recording. Step for
-step they ask the same. With FORKPOINT_FAULT_ROUNDS all runs are forked whose tools are here.
+Those that met the planted text are forked there: the runner executes the agent with the recorded
+replies, the worker rewrites the recording. Step for step they ask the same. Those that parted from
+their clean pair by themselves are forked where they did. With FORKPOINT_FAULT_ROUNDS all runs are
+forked whose tools are here.
 """
 
 from __future__ import annotations
@@ -39,6 +41,12 @@ ALL = os.environ.get("FORKPOINT_FAULT_ROUNDS") is not None
 SHORT = 2
 PLANTED = re.compile(r"<INFORMATION>.*?</INFORMATION>", re.DOTALL)
 POLICY = {"policy": "forkpoint.policy/1", "default": {"mode": "cached"}}
+CLEAN_RUNS: dict[str, Any] = {
+    "policy": "forkpoint.policy/1",
+    "default": {"mode": "cached", "scope": "project", "allow_errors": True},
+    "rules": [{"match": {"kind": "tool"}, "effect": "read"}],
+}
+"""What the clean run recorded answers, its tools too: nothing is done by reading it."""
 START = (
     """mutation($i: StartReplayInput!) { startReplay(input: $i) { sessions { id newRunId } } }"""
 )
@@ -66,6 +74,23 @@ def attacked() -> list[str]:
     return sorted(met & set(executable()))
 
 
+def parted() -> list[tuple[str, str, int]]:
+    """Runs that met nothing and parted from their clean pair: name, pair, and the reply it was."""
+    found: list[tuple[str, str, int]] = []
+    with (RUNS / "manifest.csv").open() as file:
+        for row in csv.DictReader(file):
+            names = [
+                row[path].removeprefix("agentdojo/").removesuffix(".json")
+                for path in ("path", "clean_pair")
+            ]
+            at = row["first_divergence_from_clean"]
+            if row["attack"] and at and not row["first_injected_message"]:
+                said = load(names[0]).chat[: int(at)]
+                number = sum(message["role"] == "assistant" for message in said)
+                found += [(names[0], names[1], number)] if names[0] in executable() else []
+    return found
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where agent and runner keep their key."""
@@ -76,6 +101,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runs(server: str, data: Path) -> dict[str, str]:
     """Each recorded with the real tools: name to run id."""
     names = attacked() if ALL else attacked()[:SHORT]
+    pairs = parted() if ALL else parted()[:1]
+    names += [name for pair in pairs for name in pair[:2]]
     with recording_into(server, data=data), serving(make_app()) as url:
         forkpoint.instrument()
         with openai.OpenAI(base_url=url, api_key="local", max_retries=0) as client:
@@ -111,7 +138,8 @@ def runner(server: str, data: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def forks(server: str, runs: dict[str, str], runner: str) -> list[Forks]:
     service = Service(Settings(url=server))
-    asked = [(name, download(service, run)) for name, run in runs.items()]
+    met = set(attacked())
+    asked = [(name, download(service, run)) for name, run in runs.items() if name in met]
     begun = [(name, one, *ask_for_both(service, runner, name, one)) for name, one in asked]
     return [finished(service, *one) for one in begun]
 
@@ -209,3 +237,54 @@ def test_what_lies_before_the_planted_text_is_exact_in_both(forks: list[Forks]):
                 if step.replay and step.kind is not Kind.AGENT
             }
             assert modes == {"exact"}, fork.name
+
+
+def test_a_run_that_parted_by_itself_goes_the_way_of_the_clean_one(
+    server: str, runs: dict[str, str], runner: str
+):
+    """In the runner to its end; the worker knows of no tool that was not asked, and stops there."""
+    service = Service(Settings(url=server))
+    pairs = [pair for pair in parted() if pair[0] in runs]
+    assert len(parted()) == 5
+
+    for name, pair, number in pairs:
+        recorded, clean = (download(service, runs[one]) for one in (name, pair))
+        models = [step for step in steps_of(clean) if step.kind is Kind.MODEL][number:]
+        key = models[0].key
+        edit = {"kind": "output", "key": key, "value": output(clean, models[0])}
+        later = [
+            {
+                "match": {"key": step.key},
+                "mode": "simulated",
+                "simulate": {"static": output(clean, step)},
+            }
+            for step in models[1:]
+        ]
+        policy = {**CLEAN_RUNS, "rules": [*later, *CLEAN_RUNS["rules"]]}
+        asked = {"runId": runs[name], "cut": {"key": key}, "edits": [edit], "policy": policy}
+        ways: dict[str, dict[str, object]] = {"HOST": {"entrypoint": runner}, "GRAPH": {}}
+        started: Any = [
+            service.ask(START, i={**asked, "executor": way, **more})["startReplay"]
+            for way, more in ways.items()
+        ]
+        sessions = [one["sessions"][0] for one in started]
+        host, graph = (until_over(service, one["id"]) for one in sessions)
+        new, stopped = (download(service, one["newRunId"]) for one in sessions)
+
+        assert (host["verdict"], host["reason"]) == ("FORKED", None), (name, host)
+        assert graph["reason"] == "new_tool_call", (name, graph)
+        way = asked_of(new)
+        assert list(asked_of(stopped).items()) == list(way.items())[: len(asked_of(stopped))]
+        assert said_from(new, key) == said_from(clean, key), name
+        assert said_from(recorded, key) != said_from(clean, key), name
+
+
+def steps_of(recorded: Recorded) -> list[StepStarted]:
+    return [one for _, one in recorded.events if isinstance(one, StepStarted)]
+
+
+def said_from(recorded: Recorded, key: str) -> list[tuple[str, str, object]]:
+    """Kinds, names and answers from a step on."""
+    steps = [step for step in steps_of(recorded) if step.kind is not Kind.AGENT]
+    at = next(index for index, step in enumerate(steps) if step.key == key)
+    return [(step.kind, step.name, output(recorded, step)) for step in steps[at:]]
