@@ -97,14 +97,14 @@ class _Aligner:
     def _pair_moved(self) -> list[int]:
         """A9: what is left on both sides with equal signatures, else deltas, over all scopes."""
         found = self._moved_by_lineage()
-        lone_b = self.columns.lone_of_b(self.twins)
+        lone_a, lone_b = self.columns.lone(self.twins)
         for column in (self.columns.signature, self.columns.delta) if lone_b else ():
             waiting: dict[int, deque[int]] = defaultdict(deque)
             for at in lone_b:
                 if column.b[at] >= 0:
                     waiting[column.b[at]].append(at)
             taken: set[int] = set()
-            for at in [at for at, twin in enumerate(self.twins) if twin < 0] if waiting else ():
+            for at in lone_a if waiting else ():
                 value = column.a[at]
                 if waiting.get(value):
                     twin = waiting[value].popleft()
@@ -112,6 +112,7 @@ class _Aligner:
                     self.twins[at] = twin
                     self.hows[at] = MOVED
                     found.append(at)
+            lone_a = [at for at in lone_a if self.twins[at] < 0]
             lone_b = [at for at in lone_b if at not in taken]
         return found
 

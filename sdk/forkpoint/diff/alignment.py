@@ -66,4 +66,6 @@ class Alignment:
         return self._count(AMBIGUOUS)
 
     def _count(self, how: int) -> int:
+        if how not in self.hows:
+            return 0
         return sum(1 for at, found in enumerate(self.hows) if found == how and self.twins[at] >= 0)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from forkpoint.diff.explain import Sources
 from forkpoint.diff.rows import SAMPLING, Rows
@@ -17,8 +18,7 @@ SURE = 0.5
 """Strength from which a hop counts as content."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """A root row and the evidence that it led to the other outcome."""
 
     row: int

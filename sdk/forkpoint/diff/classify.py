@@ -10,8 +10,8 @@ from forkpoint.diff.control import Control, innermost
 from forkpoint.diff.echoes import (
     NO_STEP,
     OUT,
-    Call,
     differing_parts,
+    owner_of,
 )
 from forkpoint.diff.explain import ABSENT, Explainer, Sources, Verdict
 from forkpoint.diff.lanes import MOVED
@@ -87,8 +87,8 @@ class Classifier:
                 for later in echoes.classed(todo[number:], self.control):
                     self._row(later)
                 break
-            if self.carrying:
-                self._settle(echoes.calls(before + 1, at))
+            if self.carrying and at > before + 1:
+                self._settle(echoes.owners(before + 1, at))
             before = at
             self._row(at)
         self._agents()
@@ -114,13 +114,14 @@ class Classifier:
         moved = self.rows.how[at] == MOVED
         self.control.passed(*self.echoes.of_b(at), at, changed=moved)
         if self.carrying:
-            self._settle(self.echoes.calls(at, at + 1))
+            self._settle(self.echoes.owners(at, at + 1))
         if moved and self._may_examine():
             self.explainer.answered(at, ABSENT, self._load(self.echoes.sides(at)[1].answer))
 
     def _know_moved(self) -> None:
         """What A has earlier than B is gone from A's later inputs before its row is reached."""
-        for at in (at for at, how in enumerate(self.rows.how) if how == MOVED):
+        hows = self.rows.how
+        for at in (at for at, how in enumerate(hows) if how == MOVED) if MOVED in hows else ():
             if self._may_examine():
                 self.explainer.moved(at, self._load(self.a[self.rows.a[at]].answer))
 
@@ -137,7 +138,7 @@ class Classifier:
                 for part, root in step.parts.items():
                     value = self._load(root)
                     self.explainer.asked(
-                        at, _owner(step, part), *((value, ABSENT) if side else (ABSENT, value))
+                        at, owner_of(step, part), *((value, ABSENT) if side else (ABSENT, value))
                     )
 
     def _pair(self, at: int, left: StepRow, right: StepRow) -> None:
@@ -215,8 +216,7 @@ class Classifier:
         unexplained: list[str] = []
         partly = False
         if self.carrying:
-            equal = tuple(part for part in right.parts if part not in differing)
-            self._settle([(right.kind, right.name, equal)])
+            self._settle(owner_of(right, part) for part in right.parts if part not in differing)
         for part in differing:
             before, after = self._read(left.parts.get(part)), self._read(right.parts.get(part))
             if before is LOST or after is LOST:
@@ -224,7 +224,7 @@ class Classifier:
                 partly = True
                 continue
             found = self.explainer.explain(
-                at, _owner(right, part), before, after, scope=innermost(right.key)
+                at, owner_of(right, part), before, after, scope=innermost(right.key)
             )
             for row, weight in found.sources.items():
                 if row != at:
@@ -236,11 +236,10 @@ class Classifier:
             partly = partly or found.verdict is Verdict.PARTLY
         return unexplained, partly
 
-    def _settle(self, calls: Iterable[Call]) -> None:
-        """Parts that are equal in calls of these kinds and names."""
-        for kind, name, parts in calls:
-            for part in parts:
-                self.explainer.settle(f"{kind} {name} {part}")
+    def _settle(self, owners: Iterable[str]) -> None:
+        """These parts are equal again."""
+        for owner in owners:
+            self.explainer.settle(owner)
 
     def _only_ids_differ(self, left: StepRow, right: StepRow) -> bool:
         """Two equal answers of a model, but for the ids and times of the answer itself."""
@@ -285,11 +284,6 @@ class Classifier:
             return self.load(root)
         except KeyError:
             return LOST
-
-
-def _owner(step: StepRow, part: str) -> str:
-    """Whose differences are the same ones: parts of calls of one kind and name."""
-    return f"{step.kind} {step.name} {part}"
 
 
 def _unknown(left: StepRow, right: StepRow, differing: Sequence[str] = ()) -> int | None:

@@ -11,8 +11,8 @@ from forkpoint.diff.rows import PROPAGATED
 
 @dataclass(slots=True)
 class _Scope:
-    changed: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    """(counter, row) of the first and the last changed step since the last asking one, with it."""
+    changed: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    """(call key, row) of the first and the last changed step since the last asking one, with it."""
     asked: bool = False
 
 
@@ -30,13 +30,15 @@ class Control:
         if kind == "agent":
             return
         name = innermost(key)
-        if not changed and kind not in ASKING and name not in self._scopes:
-            return
-        scope = self._scopes.setdefault(name, _Scope())
+        scope = self._scopes.get(name)
+        if scope is None:
+            if not changed and kind not in ASKING:
+                return
+            scope = self._scopes[name] = _Scope()
         if kind in ASKING:
             scope.changed, scope.asked = [], True
         if changed:
-            scope.changed[1:] = [(_counter(key), row)]
+            scope.changed[1:] = ((key, row),)
 
     def all_passed(self, rows: Sequence[int], steps: Sequence[StepRow], names: bytearray) -> None:
         """Many paired rows, one after the other; `names` is the column of their classes.
@@ -64,7 +66,11 @@ class Control:
             scope = self._scopes.get(name)
             if scope is None:
                 continue
-            before = [row for at, row in scope.changed if spawned_at is None or at < spawned_at]
+            before = [
+                row
+                for changed, row in scope.changed
+                if spawned_at is None or _counter(changed) < spawned_at
+            ]
             if before or scope.asked:
                 return before[-1] if before else None
         return None

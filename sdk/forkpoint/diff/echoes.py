@@ -16,8 +16,6 @@ from forkpoint.diff.rows import ABSORBED, PARTLY, PROPAGATED, Rows
 OUT = "out"
 NO_STEP = StepRow(seq=-1, key="", kind="", name="", status="running")
 """In the place of the step that a row of one side has not: it is equal to none."""
-Call = tuple[str, str, tuple[str, ...]]
-"""Kind, name and input parts of a step."""
 
 
 class Echoes:
@@ -41,9 +39,9 @@ class Echoes:
         step = self._rights[at]
         return step.key, step.kind
 
-    def calls(self, begin: int, end: int) -> set[Call]:
-        """What B called in some rows that are equal."""
-        return {(step.kind, step.name, tuple(step.parts)) for step in self._rights[begin:end]}
+    def owners(self, begin: int, end: int) -> set[str]:
+        """The input parts that B's calls in some rows have, by `owner_of`."""
+        return {owner_of(step, part) for step in self._rights[begin:end] for part in step.parts}
 
     def todo(self) -> list[int]:
         """Rows that are not simply equal: the others do not differ, move, or ask for calls."""
@@ -83,7 +81,7 @@ class Echoes:
             changed = left.status != right.status or left.answer != right.answer
             names[at] = PROPAGATED if changed else ABSORBED
             flags[at] = PARTLY
-            if len(ours) == 1 and ours.keys() == theirs.keys():
+            if len(ours) == 1 and ours.keys() == theirs.keys() and left.kind != "agent":
                 [name] = ours
                 number = numbers.get((name, changed))
                 if number is None:
@@ -114,6 +112,11 @@ def is_same(left: StepRow, right: StepRow) -> bool:
         and not (left.unreadable or right.unreadable)
         and left.status != "running"
     )
+
+
+def owner_of(step: StepRow, part: str) -> str:
+    """Whose differences are the same ones: parts of calls of one kind and name."""
+    return f"{step.kind} {step.name} {part}"
 
 
 def _is_odd(left: StepRow, right: StepRow) -> bool:

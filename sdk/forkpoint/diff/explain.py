@@ -16,7 +16,7 @@ from typing import cast
 
 from forkpoint.diff.histories import History
 from forkpoint.diff.known import Known, Source
-from forkpoint.diff.leaves import SHORT, mark, scalars
+from forkpoint.diff.leaves import SHORT, mark, parsed, scalars
 from forkpoint.diff.substitution import Substitution
 
 MOST_SOURCES = 64
@@ -88,6 +88,8 @@ class Explainer:
 
         Calls of one `scope` that repeat what they said before are looked at where they go on.
         """
+        if isinstance(before, str) and isinstance(after, str) and _are_plain(before, after):
+            return self._texts(row, part, before, after)
         if not isinstance(before, list) or not isinstance(after, list):
             units = differing_units(cast("object", before), after)
             return self._explain(row, part, *units)
@@ -113,7 +115,7 @@ class Explainer:
         self, row: int, part: str, gone: Sequence[object], new: Sequence[object]
     ) -> Explained:
         leaves_gone, leaves_new = [scalars(unit) for unit in gone], [scalars(unit) for unit in new]
-        all_gone, all_new = set[str]().union(*leaves_gone), set[str]().union(*leaves_new)
+        all_gone, all_new = _union(leaves_gone), _union(leaves_new)
         found = Explained(Verdict.ALL)
         substituted = self._pairs.explained(all_gone - all_new, all_new - all_gone)
         for side, units, others in (
@@ -130,6 +132,25 @@ class Explainer:
         if found.verdict is Verdict.NOTHING:
             self.a.carry(part, all_gone - all_new, row)
             self.b.carry(part, all_new - all_gone, row)
+        return found
+
+    def _texts(self, row: int, part: str, before: str, after: str) -> Explained:
+        """As `_explain`, of two texts that are nothing else: the most frequent difference."""
+        found = Explained(Verdict.ALL)
+        substituted = self._pairs.explained((before,), (after,))
+        for side, leaf in ((self.a, before), (self.b, after)):
+            source = side.source(leaf) or side.carried(part, leaf) or substituted.get(leaf)
+            verdict = Verdict.ALL
+            if source is None:
+                source = side.containing(leaf)
+                verdict = Verdict.NOTHING if source is None else Verdict.PARTLY
+            if source is not None:
+                found.some = True
+                _merge(found.sources, {source.row: source.weight})
+            found.verdict = min(found.verdict, verdict)
+        if found.verdict is Verdict.NOTHING:
+            self.a.carry(part, (before,), row)
+            self.b.carry(part, (after,), row)
         return found
 
     def sources_of(self, before: object, after: object) -> Sources:
@@ -178,17 +199,35 @@ ABSENT = _Absent()
 
 def _of_unit(verdicts: Sequence[tuple[str, Verdict]]) -> Verdict:
     """Short leaves beside an explained one are its frame (`"role": "tool"`), not news."""
-    some = any(verdict is not Verdict.NOTHING for _, verdict in verdicts)
+    least, nothing = Verdict.ALL, False
     for leaf, verdict in verdicts:
-        if verdict is Verdict.NOTHING and (len(leaf) >= SHORT or not some):
+        if verdict is not Verdict.NOTHING:
+            least = min(least, verdict)
+        elif len(leaf) >= SHORT:
             return Verdict.NOTHING
-    least = min((v for _, v in verdicts if v is not Verdict.NOTHING), default=Verdict.ALL)
-    return Verdict(least)
+        else:
+            nothing = True
+    some = not nothing or any(verdict is not Verdict.NOTHING for _, verdict in verdicts)
+    return least if some else Verdict.NOTHING
+
+
+def _are_plain(before: str, after: str) -> bool:
+    """Whether two texts differ and stand for nothing but themselves."""
+    return before != after and parsed(before) is None and parsed(after) is None
+
+
+def _union(sets: Sequence[set[str]]) -> set[str]:
+    return sets[0] if len(sets) == 1 else set(_NOTHING.union(*sets))
+
+
+_NOTHING = frozenset[str]()
 
 
 def differing_units(before: object, after: object) -> tuple[list[object], list[object]]:
     """Units that only A's value has, and those only B's has; a missing value has none."""
-    if isinstance(before, dict | Mapping) and isinstance(after, dict | Mapping):
+    if isinstance(before, str) and isinstance(after, str) and before != after:
+        return [before], [after]
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
         return _entries(cast("Mapping[str, object]", before), cast("Mapping[str, object]", after))
     left, right = _units(cast("object", before)), _units(after)
     start = 0

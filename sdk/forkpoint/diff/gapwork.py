@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import eq
+from typing import NamedTuple
 
 from forkpoint.diff.interning import Interned, Numbers
 from forkpoint.diff.lanes import AMBIGUOUS, COARSE, DELTA, SAME, SIMILAR, TYPE, Gap, PlainLane
@@ -29,6 +31,9 @@ class GapWork:
 
     def pair(self, lane: PlainLane) -> None:
         """Pair in every open gap of a lane."""
+        if not lane.gaps():
+            return
+        lane.pair_alike(self._columns.type, TYPE)
         gaps = lane.gaps()
         if not gaps:
             return
@@ -38,9 +43,7 @@ class GapWork:
             a0, a1, b0, b1 = gap
             left, right = types[0][a0:a1], types[1][b0:b1]
             cells = len(left) * len(right)
-            if left == right:
-                lane.add(((a0 + at, b0 + at) for at in range(len(left))), TYPE)
-            elif cells <= min(SMALL_GAP, self._left):
+            if cells <= min(SMALL_GAP, self._left):
                 score = score or _Score(self._columns, lane)
                 self._left -= cells
                 self._scored(lane, gap, score, few_types=_few(left, right))
@@ -50,14 +53,10 @@ class GapWork:
     def _scored(self, lane: PlainLane, gap: Gap, score: _Score, *, few_types: bool) -> None:
         """A6."""
         a0, a1, b0, b1 = gap
-        found = best_alignment(
-            a1 - a0,
-            b1 - b0,
-            lambda row, column: score.of(a0 + row, b0 + column),
-            opened=-_UNIT,
-            longer=-_UNIT // 5,
-        )
-        hows = [score.how(a0 + row, b0 + column) for row, column in found]
+        ones, twos = score.traits(0, a0, a1), score.traits(1, b0, b1)
+        table = [[_points(one, two) for two in twos] for one in ones]
+        found = best_alignment(table, opened=-_UNIT, longer=-_UNIT // 5)
+        hows = [_how(ones[row], twos[column]) for row, column in found]
         doubtful = few_types and a1 - a0 != b1 - b0 and set(hows) == {TYPE}
         for (row, column), how in zip(found, hows, strict=True):
             lane.add(((a0 + row, b0 + column),), AMBIGUOUS if doubtful else how)
@@ -69,57 +68,75 @@ class GapWork:
         found = _windowed(left, right) if large else common_subsequence(left, right)
         doubtful = len(left) != len(right) and _few(left, right)
         how = AMBIGUOUS if doubtful else COARSE if large else TYPE
-        lane.add(((a0 + row, b0 + column) for row, column in found), how)
+        lane.add_all([a0 + row for row, _ in found], [b0 + column for _, column in found], how)
+
+
+class _Traits(NamedTuple):
+    """What a step is scored by."""
+
+    signature: int
+    delta: int
+    type: int
+    kind: int
+    site: str | None
+    hashes: Sequence[int]
+    """Of its sketch; empty if there is none."""
 
 
 class _Score:
-    """Scores of pairs of places in a lane, times 20; few are looked at, so no column is spread."""
+    """Reads the traits of places in a lane; few are looked at, so no column is spread."""
 
     def __init__(self, columns: Interned, lane: PlainLane) -> None:
-        self._steps_a, self._steps_b = lane.places.a, lane.places.b
-        self._signature, self._delta, self._type, self._kind = (
-            (column.a, column.b)
-            for column in (columns.signature, columns.delta, columns.type, columns.kind)
-        )
-        self._same_site = columns.same_site
-        self._sketches = columns.sketches if columns.has_sketches else None
+        self._columns = columns
+        self._places = lane.places.a, lane.places.b
+        numbered = (columns.signature, columns.delta, columns.type, columns.kind)
+        self._numbers = [column.a for column in numbered], [column.b for column in numbered]
+        sketches = columns.sketches if columns.has_sketches else (b"", b"")
+        self._sketches = [memoryview(side).cast("I") for side in sketches]
 
-    def of(self, left: int, right: int) -> int:
-        """4 for an equal signature, 3 delta, 2 type and site, 1 type, -1 kind, else -3.
+    def traits(self, side: int, begin: int, end: int) -> list[_Traits]:
+        """Of some places of A (0) or B (1)."""
+        signature, delta, type_, kind = self._numbers[side]
+        sketches, site = self._sketches[side], self._columns.site
+        return [
+            _Traits(
+                signature[at],
+                delta[at],
+                type_[at],
+                kind[at],
+                site(side, at),
+                () if (hashes := sketches[HASHES * at :][:HASHES]) == _UNKNOWN else hashes.tolist(),
+            )
+            for at in self._places[side][begin:end]
+        ]
 
-        Steps of one kind only are no pair, so they must not be worth more than two gaps: a true
-        pair beside one lost and one new step would be given up for them.
-        """
-        one, two = self._steps_a[left], self._steps_b[right]
-        if self._signature[0][one] == self._signature[1][two] >= 0:
-            return 4 * _UNIT
-        if self._delta[0][one] == self._delta[1][two] >= 0:
-            return 3 * _UNIT
-        if self._type[0][one] == self._type[1][two]:
-            points = 2 if self._same_site(one, two) else 1
-            return points * _UNIT + self._agreeing(one, two) * _UNIT // HASHES
-        return -_UNIT if self._kind[0][one] == self._kind[1][two] else -3 * _UNIT
 
-    def how(self, left: int, right: int) -> int:
-        """What a pair is known by."""
-        one, two = self._steps_a[left], self._steps_b[right]
-        if self._signature[0][one] == self._signature[1][two] >= 0:
-            return SAME
-        if self._delta[0][one] == self._delta[1][two] >= 0:
-            return DELTA
-        return SIMILAR if self._agreeing(one, two) else TYPE
+_UNKNOWN = memoryview(NO_SKETCH).cast("I")
 
-    def _agreeing(self, one: int, two: int) -> int:
-        """Hashes that two steps have in common."""
-        if self._sketches is None:
-            return 0
-        a, b = (
-            sketches[at * len(NO_SKETCH) : (at + 1) * len(NO_SKETCH)]
-            for sketches, at in zip(self._sketches, (one, two), strict=True)
-        )
-        if NO_SKETCH in (a, b):
-            return 0
-        return sum(a[at : at + 4] == b[at : at + 4] for at in range(0, 4 * HASHES, 4))
+
+def _points(one: _Traits, two: _Traits) -> int:
+    """4 for an equal signature, 3 delta, 2 type and site, 1 type, -1 kind, else -3; times 20.
+
+    Steps of one kind only are no pair, so they must not be worth more than two gaps: a true pair
+    beside one lost and one new step would be given up for them.
+    """
+    if one[0] == two[0] >= 0:
+        return 4 * _UNIT
+    if one[1] == two[1] >= 0:
+        return 3 * _UNIT
+    if one[2] == two[2]:
+        points = 2 if one[4] is not None and one[4] == two[4] else 1
+        return points * _UNIT + sum(map(eq, one[5], two[5])) * _UNIT // HASHES
+    return -_UNIT if one[3] == two[3] else -3 * _UNIT
+
+
+def _how(one: _Traits, two: _Traits) -> int:
+    """What a pair is known by."""
+    if one.signature == two.signature >= 0:
+        return SAME
+    if one.delta == two.delta >= 0:
+        return DELTA
+    return SIMILAR if any(map(eq, one.hashes, two.hashes)) else TYPE
 
 
 def _few(left: Sequence[int], right: Sequence[int]) -> bool:

@@ -85,9 +85,10 @@ class Interned:
         """Whether a step of A (0) or B (1) decides what is called next."""
         return self._steps[side][at].kind in ASKING
 
-    def lone_of_b(self, twins: Sequence[int]) -> list[int]:
-        """Steps of B that are nobody's twin."""
-        return sorted(set(range(len(self._steps[1]))).difference(twins))
+    def lone(self, twins: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Steps of A without a twin, and steps of B that are nobody's."""
+        of_b = sorted(set(range(len(self._steps[1]))).difference(twins))
+        return [at for at, twin in enumerate(twins) if twin < 0], of_b
 
     def lineage(self, run_id: str) -> Mapping[int, int]:
         """Index in B -> index in A, where B says which step of this run it was served from."""
@@ -101,10 +102,9 @@ class Interned:
             if step.source_run == run_id and step.source_key in place
         }
 
-    def same_site(self, one: int, two: int) -> bool:
-        """Whether two calls were made at one known place of the code."""
-        site = self._steps[0][one].site
-        return site is not None and site == self._steps[1][two].site
+    def site(self, side: int, at: int) -> str | None:
+        """The place of the code where a call of A (0) or B (1) was made, if it is known."""
+        return self._steps[side][at].site
 
     @property
     def kind(self) -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from forkpoint.diff.leaves import SHORT, scalars, texts
 
@@ -19,8 +19,7 @@ REMEMBERED = 512 * 1024
 _BETWEEN = "\0"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """The row that something came from, and how surely: 1, 0.5 or 0."""
 
     row: int
@@ -29,7 +28,7 @@ class Source:
 
 def weight_of(value: str, producers: int = 1) -> float:
     """Strength of a hop over a value that so many steps have answered."""
-    size = len(value.encode("utf-8", "surrogatepass"))
+    size = len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
     if size >= LONG:
         return 1.0
     return 0.5 if size >= LEAST and producers <= MOST_PRODUCERS else 0.0

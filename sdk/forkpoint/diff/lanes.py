@@ -58,6 +58,10 @@ class PlainLane:
             twins[left] = right
             hows[left] = how
 
+    def add_all(self, lefts: Sequence[int], rights: Sequence[int], how: int) -> None:
+        """As `add`, of many places."""
+        self.add(zip(lefts, rights, strict=True), how)
+
     def take(self, left: int) -> None:
         """Undo the pair of a place of A."""
         self.twins[left] = -1
@@ -86,6 +90,13 @@ class PlainLane:
     def pair_ends(self, column: Column, how: int) -> None:
         """A1: equal values from both ends of each gap."""
         self.add(_equal_ends(self.gaps(), *self.spread(column)), how)
+
+    def pair_alike(self, column: Column, how: int) -> None:
+        """A5: gaps that hold the same values on both sides, in order."""
+        left, right = self.spread(column)
+        for a0, a1, b0, b1 in self.gaps():
+            if left[a0:a1] == right[b0:b1]:
+                self.add(zip(range(a0, a1), range(b0, b1), strict=True), how)
 
     def pair_unique(self, column: Column, how: int) -> None:
         """Pair values that occur once on each side of a gap, as far as they keep their order."""

@@ -97,6 +97,8 @@ def mark(value: object) -> str:
 
 def texts(value: object) -> list[str]:
     """String leaves long enough to be recognised inside another text, longest first."""
+    if isinstance(value, str):
+        return [value] if len(value.strip()) >= SHORT else []
     found = {
         leaf for _, leaf in leaves(value) if isinstance(leaf, str) and len(leaf.strip()) >= SHORT
     }

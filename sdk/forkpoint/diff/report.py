@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, islice
+from itertools import islice
 
 from forkpoint.diff.align import align
 from forkpoint.diff.alignment import Alignment
@@ -13,7 +13,7 @@ from forkpoint.diff.classify import MOST_EXAMINED, Classifier, Load
 from forkpoint.diff.columns import RunColumns
 from forkpoint.diff.outcome import Outcome, outcome_of, outcome_sources
 from forkpoint.diff.rows import CLASSES, PARTLY, QUIET, SAME, SUBS, UNKNOWN, Rows
-from forkpoint.diff.table import column, place_of
+from forkpoint.diff.table import column, place_of, places_of_kind
 from forkpoint.errors import DiffError
 
 MOST_DRAWN = 24
@@ -144,8 +144,7 @@ def to_report(comparison: Comparison) -> dict[str, object]:
     a, b, rows = comparison.a, comparison.b, comparison.rows
     outcome, causes = comparison.outcome, comparison.causes
     roots = {cause.row for cause in causes}
-    partly = {PARTLY, PARTLY | QUIET}
-    possible = [at for at, flag in enumerate(rows.flags) if flag in partly and at not in roots]
+    possible = (at for at in rows.partly() if at not in roots)
     totals = _totals(a, b)
     first = comparison.first_divergence
     return {
@@ -162,8 +161,8 @@ def to_report(comparison: Comparison) -> dict[str, object]:
         "attribution": _attribution(comparison),
         "roots": [_root(comparison, cause) for cause in causes[:MOST_LISTED]],
         "rootCount": len(causes),
-        "possible": [_described(comparison, at) for at in possible[:MOST_LISTED]],
-        "possibleCount": len(possible),
+        "possible": [_described(comparison, at) for at in islice(possible, MOST_LISTED)],
+        "possibleCount": rows.count_partly() - sum(bool(rows.flags[at] & PARTLY) for at in roots),
         "totals": totals,
         "missing": _missing(comparison, prices=totals["costMicros"]),
         "pairs": {"count": len(rows)},
@@ -204,15 +203,17 @@ def _key(comparison: Comparison, at: int) -> str:
 def _described(comparison: Comparison, at: int) -> dict[str, object]:
     """One row, read from the columns: there may be thousands of them."""
     rows = comparison.rows
-    left = place_of(comparison.a.steps, rows.a[at]) if rows.a[at] >= 0 else _NOWHERE
-    right = place_of(comparison.b.steps, rows.b[at]) if rows.b[at] >= 0 else _NOWHERE
-    _, _, kind, name = left if right is _NOWHERE else right
+    place_a, place_b = rows.a[at], rows.b[at]
+    key_a, seq_a, kind, name = place_of(comparison.a.steps, place_a) if place_a >= 0 else _NOWHERE
+    key_b, seq_b = None, None
+    if place_b >= 0:
+        key_b, seq_b, kind, name = place_of(comparison.b.steps, place_b)
     flags = rows.flags[at]
     return {
-        "a": left[0],
-        "b": right[0],
-        "seqA": left[1],
-        "seqB": right[1],
+        "a": key_a,
+        "b": key_b,
+        "seqA": seq_a,
+        "seqB": seq_b,
         "kind": kind,
         "name": name,
         "class": CLASSES[rows.name[at]],
@@ -235,23 +236,23 @@ def _totals(a: RunColumns, b: RunColumns) -> dict[str, list[int | None]]:
 
 
 def _tokens(run: RunColumns) -> int:
-    models = [kind == "model" for kind in column(run.steps, "kind")]
-    if True not in models:
+    models = places_of_kind(run.steps, "model")
+    if not models:
         return 0
     return sum(
         number
         for field in ("tokens_in", "tokens_out")
-        for number in compress(column(run.steps, field), models)
+        for number in map(column(run.steps, field).__getitem__, models)
         if isinstance(number, int)
     )
 
 
 def _cost(run: RunColumns) -> int | None:
     """None if any model step has no known price: a sum with holes would read as a saving."""
-    models = [kind == "model" for kind in column(run.steps, "kind")]
-    if True not in models:
+    models = places_of_kind(run.steps, "model")
+    if not models:
         return 0
-    prices = list(compress(column(run.steps, "cost_micro_usd"), models))
+    prices = list(map(column(run.steps, "cost_micro_usd").__getitem__, models))
     return None if None in prices else sum(price for price in prices if isinstance(price, int))
 
 

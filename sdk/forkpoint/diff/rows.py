@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import cast, overload
 
 import ormsgpack
@@ -44,7 +45,8 @@ ALONE = len(HOWS)
 """In the column `how`: a step of one side; its class says which."""
 Parts = tuple[str, ...]
 _COLUMNS = ("a", "b", "how", "name", "sub", "flags", "part")
-_BEGINNINGS = frozenset((ORIGIN, INTERVENTION, INTEGRITY))
+_BEGINS = bytes(name in (ORIGIN, INTERVENTION, INTEGRITY) for name in range(256))
+_UNASKED = bytes(sub == UNASKED for sub in range(256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +155,16 @@ class Rows(Sequence[Row]):
 
     def roots(self) -> list[int]:
         """Indexes of the rows at which a difference begins, in order."""
-        return [
-            at
-            for at, (name, sub) in enumerate(zip(self.name, self.sub, strict=True))
-            if (name in _BEGINNINGS or sub == UNASKED) and sub != IDS
-        ]
+        begins = map(int.__or__, self.name.translate(_BEGINS), self.sub.translate(_UNASKED))
+        return [at for at in compress(range(len(self)), begins) if self.sub[at] != IDS]
+
+    def partly(self) -> Iterator[int]:
+        """Indexes of the rows of which only some is explained, in order."""
+        return (at for at, flags in enumerate(self.flags) if flags & PARTLY)
+
+    def count_partly(self) -> int:
+        """How many rows `partly` has."""
+        return self.flags.count(PARTLY) + self.flags.count(PARTLY | QUIET)
 
     def changed(self) -> Iterator[int]:
         """Indexes of the rows that are not `same`, in order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import accumulate
 
 Pair = tuple[int, int]
@@ -65,10 +65,72 @@ def _single(values: Sequence[Hashable]) -> dict[Hashable, int]:
 def common_subsequence(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
     """One longest common subsequence, bit-parallel over big integers.
 
-    H. Hyyrö, "Bit-parallel LCS-length computation revisited", AWOCA 2004; memory
-    len(left) * len(right) / 8 bytes for the way back.
+    H. Hyyrö, "Bit-parallel LCS-length computation revisited", AWOCA 2004. Only a band round the
+    diagonal is looked at: if few enough steps stay alone no better way leads out of it (E. Ukkonen,
+    "Algorithms for approximate string matching", 1985), else it is made wider.
     """
+    band = max(NARROWEST, abs(len(left) - len(right)) + len(left) // NARROW)
+    while 4 * band < len(left):
+        banded = _Banded(left, right, band)
+        found = banded.way_back()
+        if max(len(left), len(right)) - len(found) <= band:
+            return found
+        band *= 4
     return _way_back(_states(left, right), left, right, len(left), len(right))
+
+
+NARROWEST = 64
+NARROW = 64
+"""The band is at first a sixty-fourth of the left side wide, on both sides of the diagonal."""
+BLOCK = 256
+"""Values of the right side over which the band stands still."""
+
+
+class _Banded:
+    """The states of `_states` as far as they lie in a band, which moves on block by block.
+
+    Outside of it nothing is paired: a state begins with all ones, and what has left the band no
+    longer changes.
+    """
+
+    def __init__(self, left: Sequence[Hashable], right: Sequence[Hashable], band: int) -> None:
+        self._left, self._right = left, right
+        self._states: list[int] = []
+        self._starts: list[int] = []
+        masks = _masks(left)
+        state, start = 0, 0
+        end = 0
+        for block in range(0, len(right), BLOCK):
+            state >>= (begin := min(len(left), max(0, block - band))) - start
+            start, before = begin, end
+            end = min(len(left), block + BLOCK + band)
+            state |= ((1 << end - before) - 1) << before - start
+            full = (1 << end - start) - 1
+            inside = {value: mask >> start & full for value, mask in masks.items()}
+            for value in right[block : block + BLOCK]:
+                hits = state & inside.get(value, 0)
+                state = ((state + hits) | (state ^ hits)) & full
+                self._states.append(state)
+            self._starts.append(start)
+
+    def way_back(self) -> list[Pair]:
+        """As `_way_back`; where the band ends the way goes on along its edge."""
+        left, right, states = self._left, self._right, self._states
+        column, row = len(left), len(right)
+        pairs: list[Pair] = []
+        for block in range(len(self._starts) - 1, -1, -1):
+            first, start = block * BLOCK, self._starts[block]
+            while row > first and column:
+                if column <= start:
+                    row -= 1
+                elif left[column - 1] == right[row - 1]:
+                    column, row = column - 1, row - 1
+                    pairs.append((column, row))
+                elif states[row - 1] >> column - 1 - start & 1:
+                    column -= 1
+                else:
+                    row -= 1
+        return pairs[::-1]
 
 
 def common_beginning(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[Pair]:
@@ -97,9 +159,7 @@ _ALONE = {"0": -1, "1": 1}
 
 def _states(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[int]:
     """After each value of `right`: bit i is 0 where the subsequence grows at left[i]."""
-    masks: dict[Hashable, int] = {}
-    for at, value in enumerate(left):
-        masks[value] = masks.get(value, 0) | 1 << at
+    masks = _masks(left)
     full = (1 << len(left)) - 1
     state, states = full, list[int]()
     for value in right:
@@ -107,6 +167,27 @@ def _states(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[int]:
         state = ((state + hits) | (state ^ hits)) & full
         states.append(state)
     return states
+
+
+def _masks(values: Sequence[Hashable]) -> dict[Hashable, int]:
+    """Of each value: a bit for each place where it stands."""
+    order = {value: at for at, value in enumerate(dict.fromkeys(values))}
+    if len(order) > FEW_VALUES:
+        masks: dict[Hashable, int] = {}
+        for at, value in enumerate(values):
+            masks[value] = masks.get(value, 0) | 1 << at
+        return masks
+    text = bytes(map(order.__getitem__, reversed(values)))
+    table = bytes([_ZERO]) * 256
+    return {
+        value: int(text.translate(table[:at] + bytes([_ONE]) + table[at + 1 :]), 2)
+        for value, at in order.items()
+    }
+
+
+FEW_VALUES = 16
+"""Values up to which the places of each are read off the whole sequence."""
+_ZERO, _ONE = b"01"
 
 
 def _way_back(
@@ -129,18 +210,16 @@ def _way_back(
     return pairs[::-1]
 
 
-def best_alignment(
-    rows: int, columns: int, score: Callable[[int, int], int], *, opened: int, longer: int
-) -> list[Pair]:
+def best_alignment(scores: Sequence[Sequence[int]], *, opened: int, longer: int) -> list[Pair]:
     """The pairs of the global alignment with the greatest sum of scores, gaps being affine.
 
     A gap of n steps costs `opened` + (n - 1) * `longer` (both negative). Only pairs of positive
     score are given back. O(rows * columns), for small gaps. Three tables after O. Gotoh, "An
     improved algorithm for matching biological sequences", J. Mol. Biol. 162 (1982).
     """
+    rows, columns = len(scores), len(scores[0])
     width = columns + 1
     ways = bytearray((rows + 1) * width)
-    scores = [[score(row, column) for column in range(columns)] for row in range(rows)]
     best = [0, *(opened + longer * at for at in range(columns))]
     down = [_NEVER] * width
     for column in range(1, width):
@@ -174,7 +253,9 @@ _DOWN, _RIGHT, _DOWN_LONGER, _RIGHT_LONGER = 1, 2, 4, 8
 """What led to a cell; the last two: whether a gap that ends here began before it."""
 
 
-def _walk_back(ways: bytearray, scores: list[list[int]], rows: int, columns: int) -> list[Pair]:
+def _walk_back(
+    ways: bytearray, scores: Sequence[Sequence[int]], rows: int, columns: int
+) -> list[Pair]:
     pairs: list[Pair] = []
     width, row, column = columns + 1, rows, columns
     going = 0

@@ -68,6 +68,8 @@ def _middles(one: str, two: str) -> tuple[str, str]:
 def _common(one: str, two: str) -> int:
     """Characters with which both begin."""
     low, high = 0, min(len(one), len(two))
+    if high < FEW:
+        return next((at for at in range(high) if one[at] != two[at]), high)
     while low < high:  # by halves, since slices compare in C
         middle = (low + high + 1) // 2
         low, high = (middle, high) if one[:middle] == two[:middle] else (low, middle - 1)
@@ -79,17 +81,20 @@ def _in_word(text: str, at: int) -> bool:
 
 
 def _text_pairs(before: object, after: object) -> Iterator[tuple[str, str]]:
+    if isinstance(before, str) and isinstance(after, str):
+        if before != after:
+            yield before, after
+        return
     left, right = dict(leaves(before)), dict(leaves(after))
     for pointer, old in left.items():
         new = right.get(pointer)
         if isinstance(old, str | int | float) and isinstance(new, str | int | float) and old != new:
             yield str(old), str(new)
-    if not isinstance(before, str) or not isinstance(after, str):
-        yield from (
-            (old, new)
-            for old, new in zip(_printed(before), _printed(after), strict=True)
-            if len(old) >= SHORT
-        )
+    yield from (
+        (old, new)
+        for old, new in zip(_printed(before), _printed(after), strict=True)
+        if len(old) >= SHORT
+    )
 
 
 def _printed(value: object) -> tuple[str, str, str]:

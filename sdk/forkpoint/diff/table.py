@@ -65,22 +65,20 @@ class Payloads:
     roles: Coded
     roots: bytes
 
-    def of(self, step: int) -> tuple[dict[str, str], str | None, str | None]:
-        """Roots of the input parts of one step by name, of its output, and of its error."""
-        parts: dict[str, str] = {}
-        output = error = None
-        owners, codes, roles = self.owners, self.roles.codes, self.roles.values
-        at = bisect_left(owners, step)
-        while at < len(owners) and owners[at] == step:
-            role, root = roles[codes[at]], digest_text(self.roots[DIGEST * at : DIGEST * (at + 1)])
-            if role == "output":
-                output = root
-            elif role == "error":
-                error = root
-            elif role is not None:
-                parts[role.removeprefix(INPUT)] = root
+    def of(self, step: int) -> dict[str, str]:
+        """Role -> root of one step."""
+        found: dict[str, str] = {}
+        at = bisect_left(self.owners, step)
+        while at < len(self.owners) and self.owners[at] == step:
+            found[self.roles[at] or ""] = digest_text(self.roots[DIGEST * at : DIGEST * (at + 1)])
             at += 1
-        return parts, output, error
+        return found
+
+
+def _sorted_out(roots: dict[str, str]) -> tuple[Parts, str | None, str | None]:
+    """Input parts by name, output, error."""
+    output, error = roots.pop("output", None), roots.pop("error", None)
+    return {role[len(INPUT) :]: root for role, root in roots.items()}, output, error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,7 +130,7 @@ class StepTable(Sequence[StepRow]):
         return self._row(at % len(self))
 
     def _row(self, at: int) -> StepRow:
-        parts, output, error = self.payloads.of(at)
+        parts, output, error = _sorted_out(self.payloads.of(at))
         sketch = self.sketch[len(NO_SKETCH) * at : len(NO_SKETCH) * (at + 1)]
         return StepRow(
             seq=self.seq[at],
@@ -160,9 +158,9 @@ class StepTable(Sequence[StepRow]):
             unreadable=bool(self.unreadable[at]),
         )
 
-    def brief(self, at: int) -> StepRow:
-        """What tells how a step differs: without digests and numbers of the call as a whole."""
-        parts, output, error = self.payloads.of(at)
+    def brief(self, at: int, roots: dict[str, str]) -> StepRow:
+        """What tells how a step differs, with its roots by role; no digests of the whole call."""
+        parts, output, error = _sorted_out(roots)
         kind, name, status, mode = self.kind, self.name, self.status, self.mode
         return StepRow(
             seq=self.seq[at],
@@ -175,7 +173,7 @@ class StepTable(Sequence[StepRow]):
             error=error,
             mode=mode.values[mode.codes[at]],
             edited=bool(self.edited[at]),
-            source_run=self.source_run[at],
+            source_run=self.source_run.values[self.source_run.codes[at]],
             unreadable=bool(self.unreadable[at]),
         )
 
@@ -183,9 +181,24 @@ class StepTable(Sequence[StepRow]):
 def place_of(steps: Sequence[StepRow], at: int) -> tuple[str, int, str, str]:
     """Call key, step number, kind and name of one step."""
     if isinstance(steps, StepTable):
-        return steps.keys[at], steps.seq[at], steps.kind[at] or "", steps.name[at] or ""
+        kind, name = steps.kind, steps.name
+        return (
+            steps.keys[at],
+            steps.seq[at],
+            kind.values[kind.codes[at]] or "",
+            name.values[name.codes[at]] or "",
+        )
     step = steps[at]
     return step.key, step.seq, step.kind, step.name
+
+
+def places_of_kind(steps: Sequence[StepRow], kind: str) -> list[int]:
+    """Indexes of the steps of a kind."""
+    if not isinstance(steps, StepTable):
+        return [at for at, step in enumerate(steps) if step.kind == kind]
+    codes, values = steps.kind.codes, steps.kind.values
+    wanted = values.index(kind) if kind in values else -1
+    return [at for at, code in enumerate(codes) if code == wanted] if wanted in codes else []
 
 
 def column(steps: Sequence[StepRow], field: str) -> Sequence[object]:

@@ -6,6 +6,7 @@ they are equal.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -47,11 +48,12 @@ class TableColumns(Interned):
         """As `Interned.asks`."""
         return (self._b if side else self._a).kind[at] in ASKING
 
-    def lone_of_b(self, twins: Sequence[int]) -> list[int]:
-        """As `Interned.lone_of_b`."""
+    def lone(self, twins: Sequence[int]) -> tuple[list[int], list[int]]:
+        """As `Interned.lone`."""
+        places = np.asarray(twins, dtype=np.int64)
         lone = np.ones(len(self._b) + 1, dtype=bool)
-        lone[np.asarray(twins, dtype=np.int64)] = False  # -1, for none, is the one too many
-        return np.flatnonzero(lone[:-1]).tolist()
+        lone[places] = False  # -1, for none, is the one too many
+        return np.flatnonzero(places < 0).tolist(), np.flatnonzero(lone[:-1]).tolist()
 
     def lineage(self, run_id: str) -> Mapping[int, int]:
         """As `Interned.lineage`."""
@@ -62,10 +64,9 @@ class TableColumns(Interned):
         served = np.flatnonzero(array_of(runs) == list(runs.values).index(run_id)).tolist()
         return {at: place[key] for at in served if (key := keys[at]) in place}
 
-    def same_site(self, one: int, two: int) -> bool:
-        """As `Interned.same_site`."""
-        site = self._a.site[one]
-        return site is not None and site == self._b.site[two]
+    def site(self, side: int, at: int) -> str | None:
+        """As `Interned.site`."""
+        return (self._b if side else self._a).site[at]
 
     @property
     def has_sketches(self) -> bool:
@@ -110,6 +111,21 @@ def words_of(digests: bytes) -> Words:
     return np.frombuffer(digests, dtype=np.uint64).reshape(-1, DIGEST // 8)
 
 
+def all_equal(left: Words, right: Words) -> Flags:
+    """Whether digests are equal, pair by pair."""
+    found = np.equal(left, right)
+    return found.view(np.uint32)[:, 0] == _FOUR
+
+
+def present(digests: Words) -> Flags:
+    """Which digests are not absent ones."""
+    return (digests != 0).view(np.uint32)[:, 0] != 0
+
+
+_FOUR = int.from_bytes(b"\1\1\1\1", sys.byteorder)
+"""Four words, each found to be equal."""
+
+
 def same_codes(left: Coded, right: Coded) -> tuple[Ints, Ints]:
     """Both sides' codes by one numbering."""
     column = _of_codes(left, right)
@@ -136,7 +152,7 @@ def numbered(left: bytes, right: bytes) -> ArrayColumn:
     numbers[order[:1]] = 0
     numbers[order[1:]] = np.cumsum(~equal)
     size = len(order) - len(repeated)
-    numbers[~digests.any(axis=1)] = -1
+    numbers[~present(digests)] = -1
     count = len(left) // DIGEST
     return ArrayColumn(numbers[:count], numbers[count:], size)
 

@@ -5,6 +5,8 @@ The same as `rows.laid_out` and `echoes.Echoes`, which work everywhere.
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
@@ -16,15 +18,25 @@ from forkpoint.diff import echoes, rows, vectors
 from forkpoint.diff.alignment import Alignment
 from forkpoint.diff.columns import ASKING, StepRow
 from forkpoint.diff.control import Control
-from forkpoint.diff.echoes import NO_STEP, OUT, Call, Echoes
+from forkpoint.diff.echoes import NO_STEP, OUT, Echoes, owner_of
 from forkpoint.diff.interning import by_scope
 from forkpoint.diff.lanes import MOVED
 from forkpoint.diff.rows import ABSORBED, ALONE, PARTLY, PROPAGATED, Rows
-from forkpoint.diff.table import INPUT, Coded, StepTable
-from forkpoint.diff.vectorcolumns import Flags, are_long, array_of, same_codes, words_of
+from forkpoint.diff.table import DIGEST, INPUT, Coded, StepTable
+from forkpoint.diff.vectorcolumns import (
+    Flags,
+    all_equal,
+    are_long,
+    array_of,
+    present,
+    same_codes,
+    words_of,
+)
 from forkpoint.diff.vectors import Ints
 
 Number = TypeVar("Number", bound=np.generic)
+MADE = 128
+"""Rows whose steps are made at once."""
 MOST_ROLES = 32
 """Roles of payloads of two runs up to which each is looked at as a column."""
 
@@ -72,6 +84,8 @@ class TableEchoes(Echoes):
         left, right = (np.frombuffer(side, dtype=np.int32) for side in (rows.a, rows.b))
         self._paired = np.flatnonzero((left >= 0) & (right >= 0))
         self._at_a, self._at_b = left[self._paired], right[self._paired]
+        self._todo: list[int] = []
+        self._made: dict[int, tuple[StepRow, StepRow]] = {}
         roles = {*a.payloads.roles.values, *b.payloads.roles.values}
         self._roles = sorted(role for role in roles if role is not None)
 
@@ -82,11 +96,20 @@ class TableEchoes(Echoes):
 
     def sides(self, at: int) -> tuple[StepRow, StepRow]:
         """As `Echoes.sides`."""
-        left, right = self._rows.a[at], self._rows.b[at]
-        return (
-            self._a.brief(left) if left >= 0 else NO_STEP,
-            self._b.brief(right) if right >= 0 else NO_STEP,
+        if at not in self._made:
+            self._make(at)
+        return self._made[at]
+
+    def _make(self, at: int) -> None:
+        """Make the steps of this row and of the next ones that will be asked for."""
+        todo = self._todo
+        begin = bisect_left(todo, at)
+        rows = todo[begin : begin + MADE] if todo[begin : begin + 1] == [at] else [at]
+        lefts, rights = (
+            briefs(table, [places[row] for row in rows])
+            for table, places in ((self._a, self._rows.a), (self._b, self._rows.b))
         )
+        self._made = dict(zip(rows, zip(lefts, rights, strict=True), strict=True))
 
     def is_same(self, at: int) -> bool:
         """As `Echoes.is_same`."""
@@ -97,19 +120,19 @@ class TableEchoes(Echoes):
         step = self._rows.b[at]
         return self._b.keys[step], self._b.kind[step] or ""
 
-    def calls(self, begin: int, end: int) -> set[Call]:
-        """As `Echoes.calls`: one step of each kind, name and set of parts is made."""
-        numbers = self._call_numbers
-        steps = {numbers[step]: step for step in self._rows.b[begin:end]}
-        rows = map(self._b.brief, steps.values())
-        return {(step.kind, step.name, tuple(step.parts)) for step in rows}
+    def owners(self, begin: int, end: int) -> set[str]:
+        """As `Echoes.owners`: one step of each kind, name and set of parts is made."""
+        numbers, owners = self._calls
+        found: set[str] = set()
+        return found.union(*map(owners.__getitem__, set(numbers[begin:end])))
 
     def todo(self) -> list[int]:
         """As `Echoes.todo`."""
         asking = self._of_b(self._b.kind, *ASKING)
         simple = self._spread(self._answered_same & self._asked_same & ~asking)
         moved = np.frombuffer(self._rows.how, dtype=np.uint8) == MOVED
-        return np.flatnonzero(~simple | moved).tolist()
+        self._todo = np.flatnonzero(~simple | moved).tolist()
+        return self._todo
 
     def classed(self, todo: Sequence[int], control: Control) -> Iterator[int]:
         """As `Echoes.classed`."""
@@ -121,6 +144,7 @@ class TableEchoes(Echoes):
             for column, kind in ((rows.name, np.uint8), (rows.flags, np.uint8), (rows.part, "H"))
         )
         echoed = self._echoed[places]
+        self._todo = places[~echoed].tolist()
         found = places[echoed]
         changed = self._spread(self._changed)[found]
         names[found] = np.where(changed, PROPAGATED, ABSORBED)
@@ -132,35 +156,15 @@ class TableEchoes(Echoes):
         begun = np.flatnonzero(echoed)[first]  # where in `todo` each set of parts is seen first
         waiting = sorted(zip(begun.tolist(), range(len(sets)), strict=True), reverse=True)
         numbers = np.zeros(len(sets), dtype=np.uint16)
-        before = 0
+        stretch = _Stretches(self, found)
         for place in [*np.flatnonzero(~echoed).tolist(), len(todo)]:
             while waiting and waiting[-1][0] < place:
                 _, which_set = waiting.pop()
                 numbers[which_set] = rows.part_number(self._parts(int(sets[which_set])))
             if place < len(todo):
-                self._passed(places[before:place], control)
+                stretch.passed(control, until=todo[place])
                 yield todo[place]
-                before = place + 1
         part[found] = numbers[which]
-
-    def _passed(self, echoed: Ints, control: Control) -> None:
-        """What a stretch of echoes tells who asked: of each scope a few rows say it all."""
-        if not len(echoed):
-            return
-        steps = np.frombuffer(self._rows.b, dtype=np.int32)[echoed]
-        scopes = self._scopes[steps]
-        changed = np.frombuffer(self._rows.name, dtype=np.uint8)[echoed] == PROPAGATED
-        asks = self._asks[steps]
-        chosen: list[int] = []
-        for scope in np.unique(scopes) if bool((scopes != scopes[0]).any()) else scopes[:1]:
-            inside = np.flatnonzero(scopes == scope)
-            asked = np.flatnonzero(asks[inside])
-            inside = inside[asked[-1] :] if len(asked) else inside
-            told = inside[changed[inside]]
-            chosen += [int(inside[0]), *told[:1].tolist(), *told[-1:].tolist()]
-        for place in sorted(set(chosen)):
-            at = int(echoed[place])
-            control.passed(*self.of_b(at), at, changed=bool(changed[place]))
 
     def _parts(self, mask: int) -> tuple[str, ...]:
         """Names of the parts that differ, `out` at the end if the answer does."""
@@ -208,14 +212,14 @@ class TableEchoes(Echoes):
     @cached_property
     def _asked_same(self) -> Flags:
         """Pairs with equal inputs, by signature or part by part."""
-        known = words_of(self._a.signature)[self._at_a].any(axis=1)
+        known = present(words_of(self._a.signature))[self._at_a]
         return (self._digests_equal & known) | (self._differing == 0)
 
     @cached_property
     def _digests_equal(self) -> Flags:
         """Pairs with equal signatures, or none."""
         left, right = words_of(self._a.signature), words_of(self._b.signature)
-        return (left[self._at_a] == right[self._at_b]).all(axis=1)
+        return all_equal(left[self._at_a], right[self._at_b])
 
     @cached_property
     def _status_equal(self) -> Flags:
@@ -254,7 +258,7 @@ class TableEchoes(Echoes):
         found = (left < 0) & (right < 0)
         both = np.flatnonzero((left >= 0) & (right >= 0))
         ours, theirs = words_of(self._a.payloads.roots), words_of(self._b.payloads.roots)
-        found[both] = (ours[left[both]] == theirs[right[both]]).all(axis=1)
+        found[both] = all_equal(ours[left[both]], theirs[right[both]])
         return found
 
     def _of_a(self, column: Coded, *values: str) -> Flags:
@@ -267,27 +271,103 @@ class TableEchoes(Echoes):
     def _flags(column: bytes) -> Flags:
         return np.frombuffer(column, dtype=np.uint8) != 0
 
-    @cached_property
-    def _asks(self) -> Flags:
-        return _is_one(self._b.kind, ASKING)
+    def asks(self, rows: Ints) -> Flags:
+        """Whether B's step of these rows decides what is called next."""
+        steps = np.frombuffer(self._rows.b, dtype=np.int32)[rows]
+        return _is_one(self._b.kind, ASKING)[steps]
 
-    @cached_property
-    def _scopes(self) -> Ints:
-        """The scope of each step of B, numbered."""
+    def passed_on(self, rows: Ints) -> Flags:
+        """Whether these rows were classed as answered otherwise."""
+        return np.frombuffer(self._rows.name, dtype=np.uint8)[rows] == PROPAGATED
+
+    def scopes(self, rows: Ints) -> Ints:
+        """The scope of B's step of these rows, numbered."""
         found = np.zeros(len(self._b), dtype=np.int64)
         for number, steps in enumerate(by_scope(self._b.keys).values()):
             found[steps] = number
-        return found
+        return found[np.frombuffer(self._rows.b, dtype=np.int32)[rows]]
 
     @cached_property
-    def _call_numbers(self) -> list[int]:
-        """A number for each step of B, equal for equal kinds, names and sets of parts."""
+    def _calls(self) -> tuple[list[int], list[set[str]]]:
+        """Of each row, the number of what B called; the owners of its parts by that number."""
         b = self._b
         masks = np.zeros(len(b), dtype=np.int64)
         roles = array_of(b.payloads.roles)
         np.bitwise_or.at(masks, np.frombuffer(b.payloads.owners, dtype=np.int32), 1 << roles)
         calls = (masks << 3 | array_of(b.kind)) * len(b.name.values) + array_of(b.name)
-        return np.unique(calls, return_inverse=True)[1].tolist()
+        _, first, numbers = np.unique(calls, return_index=True, return_inverse=True)
+        steps = briefs(b, first.tolist())
+        owners = [{owner_of(step, part) for part in step.parts} for step in steps]
+        return numbers[np.frombuffer(self._rows.b, dtype=np.int32)].tolist(), owners
+
+
+def briefs(table: StepTable, places: Sequence[int]) -> list[StepRow]:
+    """`StepTable.brief` of many steps, `NO_STEP` for -1: their roots are written in one go."""
+    owners = np.frombuffer(table.payloads.owners, dtype=np.int32)
+    wanted = np.array(places, dtype=np.int32)
+    begins = np.searchsorted(owners, wanted, side="left")
+    ends = np.searchsorted(owners, wanted, side="right")
+    counts: Ints = ends - begins
+    shifts: Ints = ends - np.cumsum(counts)
+    entries: Ints = np.repeat(shifts, counts) + np.arange(int(counts.sum()), dtype=np.int64)
+    texts = iter(texts_of(table.payloads.roots, entries))
+    roles = table.payloads.roles
+    names = iter(np.frombuffer(roles.codes, dtype=np.int32)[entries].tolist())
+    return [
+        NO_STEP
+        if place < 0
+        else table.brief(place, {roles.values[next(names)]: next(texts) for _ in range(count)})
+        for place, count in zip(places, counts.tolist(), strict=True)
+    ]
+
+
+def texts_of(digests: bytes, places: Ints) -> list[str]:
+    """Packed digests at some places as text, encoded in one go: 33 bytes are 44 characters."""
+    padded = np.zeros((len(places), DIGEST + 1), dtype=np.uint8)
+    padded[:, :DIGEST] = np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST)[places]
+    text = urlsafe_b64encode(padded.tobytes()).decode()
+    return [text[at : at + 43] for at in range(0, len(text), 44)]
+
+
+class _Stretches:
+    """Tells who asked of echoes, stretch by stretch: of each scope a few rows say it all.
+
+    Those are the last that asks, or the first row, and behind it the first and the last change.
+    """
+
+    def __init__(self, echoes: TableEchoes, rows: Ints) -> None:
+        self._echoes = echoes
+        self._rows = rows.tolist()
+        self._asks = echoes.asks(rows).tobytes()
+        self._changed = echoes.passed_on(rows).tobytes()
+        scopes = echoes.scopes(rows)
+        self._scopes = scopes if bool((scopes != scopes[:1]).any()) else None
+        self._next = 0
+
+    def passed(self, control: Control, *, until: int) -> None:
+        """Pass the echoes in front of a row."""
+        begin, end = self._next, bisect_left(self._rows, until, self._next)
+        self._next = end
+        if begin == end:
+            return
+        if self._scopes is None:
+            asked = max(begin, self._asks.rfind(1, begin, end))
+            changed = self._changed.find(1, asked, end), self._changed.rfind(1, asked, end)
+            places = sorted({asked, *changed} - {-1})
+        else:
+            places = self._of_scopes(self._scopes[begin:end], begin)
+        for place in places:
+            row = self._rows[place]
+            control.passed(*self._echoes.of_b(row), row, changed=bool(self._changed[place]))
+
+    def _of_scopes(self, scopes: Ints, begin: int) -> list[int]:
+        places: set[int] = set()
+        for scope in np.unique(scopes).tolist():
+            inside = (np.flatnonzero(scopes == scope) + begin).tolist()
+            asked = max((at for at in range(len(inside)) if self._asks[inside[at]]), default=0)
+            told = [place for place in inside[asked:] if self._changed[place]]
+            places.update((inside[asked], *told[:1], *told[-1:]))
+        return sorted(places)
 
 
 def _is_one(column: Coded, values: Sequence[str]) -> Flags:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import numpy as np
@@ -94,6 +94,21 @@ class VectorLane(PlainLane):
                 self._twins[places] = twins
                 self._hows[places] = how
 
+    def pair_alike(self, column: Column, how: int) -> None:
+        """As `PlainLane.pair_alike`."""
+        a0, a1, b0, b1 = self._open()
+        even = np.flatnonzero(a1 - a0 == b1 - b0)
+        if not len(even):
+            return
+        left, right = _Side(a0[even], a1[even]), _Side(b0[even], b1[even])
+        ours, theirs = arrays_of(column)
+        other = ours[self._a[left.places]] != theirs[self._b[right.places]]
+        unlike = np.zeros(len(even), dtype=bool)
+        unlike[left.gaps[other]] = True
+        alike = ~unlike[left.gaps]
+        self._twins[left.places[alike]] = right.places[alike]
+        self._hows[left.places[alike]] = how
+
     def pair_unique(self, column: Column, how: int) -> None:
         """As `PlainLane.pair_unique`: equal (gap, value) keys that are single on both sides."""
         gaps = self._open()
@@ -129,6 +144,12 @@ class VectorLane(PlainLane):
             (left, keys_a), (right, keys_b) = sides
             self._pair(left, right, keys_a, keys_b, how)
 
+    def add_all(self, lefts: Sequence[int], rights: Sequence[int], how: int) -> None:
+        """As `PlainLane.add_all`."""
+        places = np.array(lefts, dtype=np.int64)
+        self._twins[places] = rights
+        self._hows[places] = how
+
     def forth(self) -> list[int]:
         """As `PlainLane.forth`."""
         return self._twins.tolist()
@@ -160,8 +181,10 @@ class VectorLane(PlainLane):
         ones, twos = order[second], order[second + 1]
         both = (ones < len(keys_a)) & (twos >= len(keys_a))
         places_a, places_b = left.places[ones[both]], right.places[twos[both] - len(keys_a)]
-        by_place = np.argsort(places_a)
-        places_a, places_b = places_a[by_place], places_b[by_place]
+        twins = np.full(len(self._a), -1, dtype=np.int64)
+        twins[places_a] = places_b
+        places_a = np.flatnonzero(twins >= 0)  # in their order
+        places_b = twins[places_a]
         if not bool(np.all(places_b[1:] > places_b[:-1])):
             chain = longest_increasing(places_b.tolist())
             places_a, places_b = places_a[chain], places_b[chain]

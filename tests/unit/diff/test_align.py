@@ -200,9 +200,6 @@ def test_only_values_that_are_unique_on_both_sides_match():
 
 
 def test_the_best_alignment_prefers_a_pair_to_two_gaps_only_if_it_scores():
-    scores = {(0, 0): 4, (1, 1): -3, (2, 2): 4}
+    scores = [[4, -3, -3], [-3, -3, -3], [-3, -3, 4]]
 
-    def score(row: int, column: int) -> int:
-        return scores.get((row, column), -3)
-
-    assert best_alignment(3, 3, score, opened=-1, longer=-1) == [(0, 0), (2, 2)]
+    assert best_alignment(scores, opened=-1, longer=-1) == [(0, 0), (2, 2)]

@@ -69,7 +69,9 @@ def random_step(chance: random.Random, at: int, key: str, pool: int, *, sketched
         cost_micro_usd=chance.choice([None, *[5] * 200]),
         site=chance.choice([None, "here", "there"]),
         unreadable=chance.random() < 0.03,
-        sketch=sketch(chance.randrange(4) for _ in range(4)) if sketched else None,
+        sketch=sketch(chance.randrange(4) for _ in range(4))
+        if sketched and chance.random() < 0.8
+        else None,
     )
 
 
