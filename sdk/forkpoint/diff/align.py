@@ -76,7 +76,8 @@ class _Aligner:
         if lane.gaps() and self.columns.has_sketches:
             lane.pair_sketches(self.columns, SIMILAR)
         self.gapwork.pair(lane)
-        slide(lane, signature, (self._asks(0, lane.places.a), self._asks(1, lane.places.b)))
+        if self.columns.has_asking:
+            slide(lane, signature, (self._asks(0, lane.places.a), self._asks(1, lane.places.b)))
         lane.export(self.twins, self.hows)
 
     def _asks(self, side: int, places: Sequence[int]) -> Callable[[int], bool]:

@@ -85,6 +85,11 @@ class Interned:
         """Whether a step of A (0) or B (1) decides what is called next."""
         return self._steps[side][at].kind in ASKING
 
+    @cached_property
+    def has_asking(self) -> bool:
+        """Whether any step decides what is called next."""
+        return any(step.kind in ASKING for side in self._steps for step in side)
+
     def lone(self, twins: Sequence[int]) -> tuple[list[int], list[int]]:
         """Steps of A without a twin, and steps of B that are nobody's."""
         of_b = sorted(set(range(len(self._steps[1]))).difference(twins))

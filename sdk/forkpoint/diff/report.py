@@ -176,15 +176,14 @@ def _attribution(comparison: Comparison) -> str:
 
 
 def _root(comparison: Comparison, cause: Cause) -> dict[str, object]:
-    return {
-        **_described(comparison, cause.row),
-        "row": cause.row,
-        "word": cause.word,
-        "tier": cause.tier,
-        "couldBeSampling": cause.could_be_sampling,
-        "path": [_key(comparison, at) for at in cause.path[:MOST_LISTED]],
-        "pathSteps": [_on_path(comparison, at) for at in cause.path[:MOST_DRAWN]],
-    }
+    found = _described(comparison, cause.row)
+    found["row"] = cause.row
+    found["word"] = cause.word
+    found["tier"] = cause.tier
+    found["couldBeSampling"] = cause.could_be_sampling
+    found["path"] = [_key(comparison, at) for at in cause.path[:MOST_LISTED]]
+    found["pathSteps"] = [_on_path(comparison, at) for at in cause.path[:MOST_DRAWN]]
+    return found
 
 
 def _on_path(comparison: Comparison, at: int) -> dict[str, object]:

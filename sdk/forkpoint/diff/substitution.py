@@ -69,7 +69,10 @@ def _common(one: str, two: str) -> int:
     """Characters with which both begin."""
     low, high = 0, min(len(one), len(two))
     if high < FEW:
-        return next((at for at in range(high) if one[at] != two[at]), high)
+        for at, (left, right) in enumerate(zip(one, two, strict=False)):
+            if left != right:
+                return at
+        return high
     while low < high:  # by halves, since slices compare in C
         middle = (low + high + 1) // 2
         low, high = (middle, high) if one[:middle] == two[:middle] else (low, middle - 1)

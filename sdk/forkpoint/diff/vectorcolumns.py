@@ -17,7 +17,7 @@ from forkpoint.diff import vectors
 from forkpoint.diff.columns import ASKING, StepRow
 from forkpoint.diff.interning import Column, Interned, intern
 from forkpoint.diff.sketch import NO_SKETCH
-from forkpoint.diff.table import ABSENT, DIGEST, Coded, StepTable
+from forkpoint.diff.table import ABSENT, DIGEST, Coded, StepTable, places_of_kind
 from forkpoint.diff.vectors import ArrayColumn, Ints
 
 Words = NDArray[np.uint64]
@@ -47,6 +47,12 @@ class TableColumns(Interned):
     def asks(self, side: int, at: int) -> bool:
         """As `Interned.asks`."""
         return (self._b if side else self._a).kind[at] in ASKING
+
+    @cached_property
+    def has_asking(self) -> bool:
+        """As `Interned.has_asking`."""
+        sides = (self._a, self._b)
+        return any(places_of_kind(side, kind) for side in sides for kind in ASKING)
 
     def lone(self, twins: Sequence[int]) -> tuple[list[int], list[int]]:
         """As `Interned.lone`."""

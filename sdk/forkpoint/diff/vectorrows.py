@@ -113,7 +113,7 @@ class TableEchoes(Echoes):
 
     def is_same(self, at: int) -> bool:
         """As `Echoes.is_same`."""
-        return bool(self._same[at])
+        return self._same[at] != 0
 
     def of_b(self, at: int) -> tuple[str, str]:
         """As `Echoes.of_b`."""
@@ -179,9 +179,9 @@ class TableEchoes(Echoes):
         return found
 
     @cached_property
-    def _same(self) -> Flags:
+    def _same(self) -> bytes:
         agents = self._of_a(self._a.kind, "agent")
-        return self._spread(self._answered_same & (self._asked_same | agents))
+        return self._spread(self._answered_same & (self._asked_same | agents)).tobytes()
 
     @cached_property
     def _echoed(self) -> Flags:
