@@ -45,21 +45,20 @@ class Earlier:
 
     async def answer(self, asked: Mapping[str, object]) -> Fields | None:
         """The newest that was not given yet; None if there is none."""
-        question = {name: value for name, value in asked.items() if name != "reuse"}
-        place = json.dumps(question, sort_keys=True)
+        place, once = json.dumps(asked, sort_keys=True), asked["reuse"] == "once"
         waiting = self._waiting.setdefault(place, deque())
         while True:
-            while waiting and waiting[0]["stepId"] in self._given:
+            while once and waiting and waiting[0]["stepId"] in self._given:
                 waiting.popleft()
             if waiting:
                 break
             if place in self._over:
                 return None
-            found = await self._look(question)
+            found = await self._look(asked, without=self._given if once else ())
             waiting.extend(found)
             if len(found) < AT_ONCE:
                 self._over.add(place)
-        if asked["reuse"] == "once":
+        if once:
             self._given.append(str(waiting[0]["stepId"]))
         return waiting[0]
 
@@ -67,7 +66,9 @@ class Earlier:
         """Let go of the connection."""
         await self._open.aclose()
 
-    async def _look(self, question: Mapping[str, object]) -> Sequence[Fields]:
+    async def _look(
+        self, question: Mapping[str, object], *, without: Sequence[str]
+    ) -> Sequence[Fields]:
         if self._connection is None:
             self._connection = await self._open.enter_async_context(self._service.connected())
         call = {
@@ -79,7 +80,7 @@ class Earlier:
             "allowErrors": question["allow_errors"],
         }
         told = await self._connection.ask(
-            _ASK, run=self._run, asked=call, without=self._given, first=AT_ONCE
+            _ASK, run=self._run, asked=call, without=list(without), first=AT_ONCE
         )
         run = cast("Mapping[str, Sequence[Fields]] | None", told["run"])
         return [] if run is None else run["earlierAnswers"]

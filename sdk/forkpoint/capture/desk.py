@@ -8,11 +8,8 @@ digest of what came, so a damaged one is missing.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import BinaryIO
 
 import msgspec
 
@@ -42,43 +39,29 @@ class _Told(msgspec.Struct):
 
 
 class Desk:
-    """Implements `Elsewhere`. One question at a time; the session's lock sees to that."""
+    """Implements `Elsewhere`. Each question has a connection of its own: nothing stays open."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._open: tuple[int, socket.socket, BinaryIO] | None = None
-        """The process that opened it: a forked child opens its own."""
 
     def find(self, asked: Seek) -> Found | None:
         """As `Elsewhere` says."""
         try:
-            told = msgspec.json.decode(
-                self._told(msgspec.json.encode(_question(asked))), type=_Told
-            )
+            line = self._told(msgspec.json.encode(_question(asked)))
+            told = msgspec.json.decode(line, type=_Told)
         except (OSError, msgspec.DecodeError) as error:
-            self._close()
             raise _nobody(f"no word of whoever looks for them ({error})") from None
         if told.error is not None:
             raise _nobody(told.error)
         return None if told.found is None else _read(told.found)
 
     def _told(self, question: bytes) -> bytes:
-        if self._open is None or self._open[0] != os.getpid():
-            line = socket.socket(socket.AF_UNIX)
+        with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(TIMEOUT_S)
             line.connect(self._path)
-            self._open = os.getpid(), line, line.makefile("rb")
-        _, line, words = self._open
-        line.sendall(question + b"\n")
-        return words.readline(LINE_BYTES)
-
-    def _close(self) -> None:
-        if self._open is not None:
-            _, line, words = self._open
-            with suppress(OSError):
-                words.close()
-                line.close()
-        self._open = None
+            line.sendall(question + b"\n")
+            with line.makefile("rb") as words:
+                return words.readline(LINE_BYTES)
 
 
 def _question(asked: Seek) -> Mapping[str, object]:

@@ -225,6 +225,33 @@ async def test_imported_loop_goes_on_with_a_live_model(intake: Intake):
     ]
 
 
+async def test_one_step_of_a_trace_is_asked_again_on_another_model(intake: Intake):
+    trace = _looping()
+    await intake.send(trace)
+    await intake.finish()
+    answer = _completion({"role": "assistant", "content": "bread"}, "stop")
+    policy = {
+        "policy": "forkpoint.policy/1",
+        "default": {"mode": "live"},
+        "allow_live": {"hosts": ["127.0.0.1"]},
+        "budgets": {"calls": 1, "tokens": 1000, "cost_usd": 1, "wall_s": 60},
+    }
+
+    async with model_stub([(200, answer)]) as stub, intake.asking(stub.provider()) as worker:
+        asked = await start(
+            intake.service,
+            intake.run(trace)["run_id"],
+            executor="SINGLE",
+            cut={"key": "r#0.4"},
+            models=["small"],
+            policy=policy,
+        )
+        await worker.work_off()
+
+    done = await session_of(intake.service, asked["sessions"][0]["id"])
+    assert (done["verdict"], done["reason"], stub.asked[0][2]["model"]) == ("FORKED", None, "small")
+
+
 async def test_a_trace_whose_agent_rewrote_a_result_is_no_loop_and_says_where(intake: Intake):
     trace = _looping(told="something else")
     await intake.send(trace)

@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 from conversations import Talk
 from forkpoint.bundle import write_bundle
+from forkpoint.capture.desk import Desk
 from forkpoint.capture.walls import wall_for
 from forkpoint.events.kinds import Effect, Kind
+from forkpoint.events.model import StepStarted
 from forkpoint.replay.elsewhere import seek_of
+from forkpoint.replay.fresh import Seek
 from forkpoint.replay.policy import read_policy
 from forkpoint.replay.rules import CallFacts, Rules
+from forkpoint_cli.answers import answering
+from forkpoint_cli.client import Service as Client
 from forkpoint_cli.recordings import download
 from forkpoint_cli.replaying import Asked, replay_command
 from forkpoint_cli.sources import Opened, open_bundle
@@ -113,8 +118,7 @@ async def test_cached_answers_of_other_runs_come_to_a_runner_behind_its_wall(pla
 
 
 async def test_cached_answers_of_other_runs_come_to_a_command_and_not_to_a_bundle(place: Place):
-    await recorded(place)
-    run = await recorded(place, "shed")
+    whole, run = await recorded(place), await recorded(place, "shed")
     shed = Opened(recorded=await asyncio.to_thread(download, place.session.service, run))
     bundle = place.folder / "shed.fpb"
     one = shed.recorded
@@ -123,16 +127,39 @@ async def test_cached_answers_of_other_runs_come_to_a_command_and_not_to_a_bundl
     command = [sys.executable, str(place.folder / "bottles.py"), "cellar"]
     asked = Asked(policy=cached("project"))
 
+    once, freely = await asyncio.to_thread(asked_twice, place.session.service, run, whole)
     online, offline = [
         await asyncio.to_thread(replay_command, place.session, opened, asked, command)
         for opened in (shed, open_bundle(bundle))
     ]
 
+    assert (once[0], freely) == (whole, [whole, whole])  # the newest
+    assert once[1] != whole  # each answer once: that of an older run, or none
     assert (online.report["verdict"], offline.report["verdict"]) == ("forked", "partial")
     assert str(offline.report["message"]).endswith(
         "other runs (scope: project) are not at hand offline"
     )
     assert place.bodies() == bodies
+
+
+def asked_twice(service: Client, run: str, whole: str) -> list[list[str | None]]:
+    """Where the answers to two equal calls come from, under `reuse: once` and `any`."""
+    steps = [one for _, one in download(service, whole).events if isinstance(one, StepStarted)]
+    said: list[list[str | None]] = []
+    with answering(service, run) as path:
+        for reuse in ("once", "any"):
+            asked = Seek(
+                kind=Kind.TOOL,
+                name="look",
+                signature=str(steps[0].signature),
+                scope="project",
+                ttl_s=3600.0,
+                allow_errors=False,
+                reuse=reuse,
+            )
+            found = [Desk(str(path)).find(asked) for _ in "ab"]
+            said.append([None if one is None else one.source.run for one in found])
+    return said
 
 
 def test_only_calls_that_change_nothing_are_looked_for_in_other_runs():
