@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import islice
 from typing import NamedTuple, cast
 
 from forkpoint.content import Value
@@ -16,7 +17,7 @@ from forkpoint.diff.classify import Load
 from forkpoint.diff.columns import StepRow
 from forkpoint.diff.leaves import leaves, without_ids
 from forkpoint.diff.report import Comparison
-from forkpoint.diff.rows import Row
+from forkpoint.diff.rows import IDS, Row
 from forkpoint.diff.shares import Stop
 from forkpoint.errors import DiffError
 
@@ -108,10 +109,49 @@ def values_needed(comparison: Comparison, rows: Sequence[int]) -> set[str]:
     return found
 
 
-def starts_of(comparison: Comparison) -> tuple[str, str]:
-    """Call keys of the first steps of A and of B from the first root on: where the forks begin."""
-    first = comparison.first_divergence
-    rows = range(len(comparison.rows))[first or 0 :]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renamed:
+    """Two answers of models that are equal but for the ids drawn for them. Where one run follows
+    the other's way, it has to have its ids too: later requests repeat them.
+    """
+
+    row: int
+    edit: Edit
+    applies: Edit
+
+
+def renamed_rows(comparison: Comparison) -> list[int]:
+    """Rows whose answers differ in drawn ids alone, the first of them."""
+    rows = comparison.rows
+    found = (
+        at for at, sub in enumerate(rows.sub) if sub == IDS and min(rows.a[at], rows.b[at]) >= 0
+    )
+    return list(islice(found, MOST_FOLLOWED))
+
+
+def renamed_of(comparison: Comparison, load: Load) -> list[Renamed]:
+    """The edits that give one run the ids of the other; values that cannot be read are left out."""
+    found: list[Renamed] = []
+    for at in renamed_rows(comparison):
+        left, right = _steps(comparison, comparison.rows[at])
+        if left is None or right is None or left.output is None or right.output is None:
+            continue
+        try:
+            edit = {"kind": "output", "key": right.key, "value": load(left.output)}
+            applies = {"kind": "output", "key": left.key, "value": load(right.output)}
+        except KeyError:
+            continue
+        found.append(Renamed(row=at, edit=edit, applies=applies))
+    return found
+
+
+def starts_of(comparison: Comparison, *, renamed: Sequence[int] = ()) -> tuple[str, str]:
+    """Call keys of the first steps of A and of B from the first root on: where the forks begin.
+
+    `renamed`: rows that are changed as well.
+    """
+    first = min([comparison.first_divergence or 0, *renamed])
+    rows = range(len(comparison.rows))[first:]
     left = next((at for at in rows if comparison.rows.a[at] >= 0), None)
     right = next((at for at in rows if comparison.rows.b[at] >= 0), None)
     if left is None or right is None:

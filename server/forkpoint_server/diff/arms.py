@@ -163,14 +163,31 @@ def asked_of(held: Attribution, arm: str, limits: Limits) -> Asked:
     )
     if arm == BASELINE:
         return common
-    changed = [root for root in roots_in(held) if root.row in roots_of(arm)]
+    rows = roots_of(arm)
+    changed = [root for root in roots_in(held) if root.row in rows]
+    edits = [edit for root in changed for edit in (root.applies if of_a else root.edits)]
     return replace(
         common,
         compared=str(held.b if of_a else held.a) if executor in WORKER_EXECUTORS else None,
         cut={"key": starts[0 if of_a else 1], "side": "before"},
-        edits=[edit for root in changed for edit in (root.applies if of_a else root.edits)],
+        edits=[*edits, *_renamed(held, rows, of_a=of_a)],
         policy=limits.within(cast("Mapping[str, object]", spec["policy"])),
     )
+
+
+def _renamed(held: Attribution, rows: Sequence[int], *, of_a: bool) -> list[object]:
+    """Edits that give a run the other's ids as long as it goes the other's way: up to the first
+    root that it keeps.
+    """
+    if not rows:
+        return []
+    causes = cast("Sequence[int]", held.spec.get("causes", ()))
+    parts = min((row for row in causes if row not in rows), default=None)
+    return [
+        each["applies" if of_a else "edit"]
+        for each in cast("Sequence[Mapping[str, object]]", held.spec.get("renamed", ()))
+        if parts is None or cast("int", each["row"]) < parts
+    ]
 
 
 def roots_in(held: Attribution) -> list[Root]:

@@ -14,7 +14,10 @@ from typing import cast
 from forkpoint.diff.budget import Limits
 from forkpoint.diff.counterfactual import (
     Expectations,
+    Renamed,
     Root,
+    renamed_of,
+    renamed_rows,
     roots_of,
     starts_of,
     values_needed,
@@ -34,7 +37,7 @@ from forkpoint_server.diff.samples import KEEP, Ended, Known, sessions_of
 from forkpoint_server.errors import BadRequest
 from forkpoint_server.replay.plans import Asked, Planned, plan_replay
 from forkpoint_server.replay.sessions import begin_sessions, cancel
-from forkpoint_server.replay.words import CAUSE, Executor
+from forkpoint_server.replay.words import CAUSE, WORKER_EXECUTORS, Executor
 
 SERVED: Mapping[str, object] = {"policy": "forkpoint.policy/1", "default": {"mode": "cached"}}
 """Without a policy nothing is called: what asks something new stops its replay."""
@@ -93,14 +96,17 @@ async def prepare(
         raise BadRequest("the runs came to the same outcome: there is no cause", field="b")
     causes = [cause.row for cause in comparison.causes]
     rows = [row for row in causes if wish.rows is None or row in wish.rows]
-    load = await comparisons.values(connection, project_id, values_needed(comparison, rows))
+    renamed = renamed_rows(comparison) if wish.executor in WORKER_EXECUTORS else []
+    needed = values_needed(comparison, [*rows, *renamed])
+    load = await comparisons.values(connection, project_id, needed)
     found = [root for root in roots_of(comparison, load) if root.row in rows]
     roots = [root if wish.applies else replace(root, applies=()) for root in found]
     usable = [root for root in roots if root.edits]
     if not usable:
         raise BadRequest("none of these roots can be reverted", code=NOT_REVERTIBLE, field="rows")
     applied = sum(bool(root.applies) for root in usable)
-    made = _made(project_id, comparison, wish, roots, now_ns=now_ns)
+    pairs = renamed_of(comparison, load) if renamed else []
+    made = _made(project_id, comparison, wish, roots, pairs, now_ns=now_ns)
     planned = await plan_replay(
         await driver(connection), project_id, asked_of(made, KEEP, wish.limits)
     )
@@ -114,7 +120,13 @@ async def prepare(
 
 
 def _made(
-    project_id: int, comparison: Comparison, wish: Wish, roots: Sequence[Root], *, now_ns: int
+    project_id: int,
+    comparison: Comparison,
+    wish: Wish,
+    roots: Sequence[Root],
+    renamed: Sequence[Renamed],
+    *,
+    now_ns: int,
 ) -> Attribution:
     a, b = comparison.a, comparison.b
     spec: dict[str, object] = {
@@ -129,7 +141,9 @@ def _made(
             }
             for root in roots
         ],
-        "starts": list(starts_of(comparison)),
+        "renamed": [asdict(each) for each in renamed],
+        "causes": [cause.row for cause in comparison.causes],
+        "starts": list(starts_of(comparison, renamed=[each.row for each in renamed])),
         "ends": [[a.status, a.output], [b.status, b.output]],
         "samples": wish.samples,
         "limits": asdict(wish.limits),

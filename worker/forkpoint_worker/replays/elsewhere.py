@@ -16,7 +16,7 @@ from forkpoint.events.model import SourceRef, StepEnded
 from forkpoint.events.wire import read_event
 from forkpoint.replay.answers import ended_as
 from forkpoint.replay.fresh import Found, Seek
-from forkpoint_server.db.engine import driver
+from forkpoint_server.db.engine import Driver, driver
 from forkpoint_server.replay.cached import Cached, find_answers, lineage_of
 
 from forkpoint_worker.replays.attempt import Attempt
@@ -55,35 +55,39 @@ class Elsewhere:
         source = SourceRef(run=found.run_id, key=found.key, seq=found.seq)
         return Found(outcome=outcome, source=source)
 
-    def _runs(self, asked: Seek, lineage: Sequence[str]) -> Sequence[str] | None:
-        """Where to look; None: in all of the project."""
-        compared = self._attempt.spec.compared
-        near = [] if compared is None else [compared]
-        if not asked.harmless:
-            return near
-        return [*near, *lineage] if asked.scope == "lineage" else None
-
     async def _row(self, asked: Seek) -> Cached | None:
-        attempt = self._attempt
-        project, run = attempt.work.job.project_id, attempt.session.run_id
-        clock = attempt.work.services.clock
-        async with attempt.work.services.database.reading(project) as connection:
+        project, run = self._attempt.work.job.project_id, self._attempt.session.run_id
+        compared = self._attempt.spec.compared
+        async with self._attempt.work.services.database.reading(project) as connection:
             raw = await driver(connection)
+            if compared is not None:
+                # what went wrong there is what came of that call, as at a place of its own
+                found = await self._newest(raw, asked, [compared], errors=True)
+                if found is not None or not asked.harmless:
+                    return found
+            if asked.scope == "project":
+                return await self._newest(raw, asked, None, errors=asked.allow_errors)
             if self._lineage is None:
                 self._lineage = await lineage_of(raw, project, run)
-            runs = self._runs(asked, self._lineage)
-            if runs is not None and not runs:
+            if not self._lineage:
                 return None
-            found = await find_answers(
-                raw,
-                project,
-                runs=runs,
-                without=run,
-                kind=_KINDS.index(asked.kind),
-                name=asked.name,
-                signature=digest_from_text(asked.signature),
-                not_before_ns=0 if asked.ttl_s is None else clock() - int(asked.ttl_s * 1e9),
-                errors=asked.allow_errors,
-                given=self._given,
-            )
+            return await self._newest(raw, asked, self._lineage, errors=asked.allow_errors)
+
+    async def _newest(
+        self, raw: Driver, asked: Seek, runs: Sequence[str] | None, *, errors: bool
+    ) -> Cached | None:
+        """`runs`: where to look; None: in all of the project."""
+        clock = self._attempt.work.services.clock
+        found = await find_answers(
+            raw,
+            self._attempt.work.job.project_id,
+            runs=runs,
+            without=self._attempt.session.run_id,
+            kind=_KINDS.index(asked.kind),
+            name=asked.name,
+            signature=digest_from_text(asked.signature),
+            not_before_ns=0 if asked.ttl_s is None else clock() - int(asked.ttl_s * 1e9),
+            errors=errors,
+            given=self._given,
+        )
         return found[0] if found else None
