@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from forkpoint.content import Digest
 from forkpoint.events.ids import RunId
 from forkpoint.events.kinds import Kind, RunStatus
@@ -39,6 +40,8 @@ class Talk:
     extra: Kind | None = None
     turns: int = 2
     run: str = RUN
+    says: str | None = None
+    """What it ends with; then that is the output of the run."""
 
     def recording(self) -> Recording:
         """The run."""
@@ -48,6 +51,8 @@ class Talk:
         """The run, to be stored by a service."""
         tape = self.tape()
         start, end = ends_of(tape)
+        if self.says is not None:
+            end = msgspec.structs.replace(end, artifacts=tuple(tape.output(self.says)))
         return ImportedRun(start=start, events=tuple(tape.events), end=end, blocks=tape.blocks)
 
     def tape(self) -> Tape:
@@ -66,7 +71,7 @@ class Talk:
             )
             if self.compacted:
                 messages[0] = {"role": "user", "content": "a summary"}
-        self._model(tape, messages, final_of(self.family))
+        self._model(tape, messages, final_of(self.family, self.says or "done"))
         return tape
 
     def _told(self, result: object) -> str:
@@ -130,15 +135,13 @@ def reply_of(family: str, call_id: str, args: object) -> dict[str, Any]:
     return {"role": "assistant", "content": [block], "stop_reason": "tool_use"}
 
 
-def final_of(family: str) -> dict[str, Any]:
+def final_of(family: str, says: str = "done") -> dict[str, Any]:
     """A reply without tool calls."""
     if family == "chat":
-        return {"choices": [{"index": 0, "message": {"role": "assistant", "content": "done"}}]}
+        return {"choices": [{"index": 0, "message": {"role": "assistant", "content": says}}]}
     if family == "responses":
-        return {
-            "output": [{"type": "message", "content": [{"type": "output_text", "text": "done"}]}]
-        }
-    return {"role": "assistant", "content": [{"type": "text", "text": "done"}]}
+        return {"output": [{"type": "message", "content": [{"type": "output_text", "text": says}]}]}
+    return {"role": "assistant", "content": [{"type": "text", "text": says}]}
 
 
 def said_by(family: str, reply: dict[str, Any]) -> list[Any]:

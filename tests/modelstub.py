@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +12,15 @@ import h11
 import orjson
 from forkpoint_worker.providers import Provider
 
+Answering = Callable[[Any], tuple[int, Any]]
+"""From what was asked to (status, JSON)."""
+
 
 @dataclass
 class ModelStub:
     """What was asked, and what is answered next: (status, JSON)."""
 
-    answers: list[tuple[int, Any]]
+    answers: list[tuple[int, Any]] | Answering
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     port: int = 0
 
@@ -34,14 +37,17 @@ class ModelStub:
 
 
 @asynccontextmanager
-async def model_stub(answers: Sequence[tuple[int, Any]]) -> AsyncGenerator[ModelStub]:
+async def model_stub(
+    answers: Sequence[tuple[int, Any]] | Answering,
+) -> AsyncGenerator[ModelStub]:
     """Answer until the block ends."""
-    stub = ModelStub(list(answers))
+    stub = ModelStub(answers if callable(answers) else list(answers))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(our_role=h11.SERVER)
         stub.asked.append(await _request(connection, reader))
-        status, value = stub.answers.pop(0)
+        answers = stub.answers
+        status, value = answers.pop(0) if isinstance(answers, list) else answers(stub.asked[-1][2])
         said = orjson.dumps(value)
         start = h11.Response(status_code=status, headers=[("content-length", str(len(said)))])
         for part in (start, h11.Data(data=said), h11.EndOfMessage()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,6 +31,8 @@ class Provider:
     url: str = ""
     replies: list[Reply] = field(default_factory=list)
     asked: list[dict[str, object]] = field(default_factory=list)
+    answer: Callable[[dict[str, object]], object] | None = None
+    """From what was asked to the JSON of the reply, in the place of `replies`."""
 
     def play(self, cassette: str) -> None:
         """Give the replies of a cassette next."""
@@ -62,6 +64,8 @@ def provider() -> Iterator[Provider]:
         def do_POST(self) -> None:
             length = int(self.headers["content-length"])
             state.asked.append(json.loads(self.rfile.read(length)))
+            if state.answer is not None:
+                state.say(200, state.answer(state.asked[-1]))
             reply = state.replies.pop(0)
             self.send_response(reply.status)
             self.send_header("content-type", reply.content_type)

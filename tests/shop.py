@@ -92,6 +92,18 @@ class Shop:
         assert done.returncode == 0, done.stderr
         return done.stderr.strip().rpartition("/")[2]
 
+    def ask(self, program: str, *words: str, bottles: int) -> str:
+        """A recorded run of another program in a world with so many bottles."""
+        (self.folder / "world.json").write_text(json.dumps({"bottles": bottles}))
+        done = self.type("capture", "--", *self.program(program), *words)
+        assert done.returncode == 0, done.stderr
+        return done.stderr.strip().rpartition("/")[2]
+
+    def program(self, text: str) -> list[str]:
+        """Another program in this folder, as a command."""
+        (self.folder / "other.py").write_text(text)
+        return [sys.executable, "other.py"]
+
     def type(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """What a command says."""
         command = [sys.executable, "-c", "from forkpoint_cli.main import main; main()"]

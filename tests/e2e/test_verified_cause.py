@@ -62,6 +62,11 @@ def pair(shop: Shop) -> tuple[str, str]:
     return good, shop.visit(bottles=0, sky="heavy rain over all of the valley")
 
 
+@pytest.fixture(scope="module")
+def promoted(shop: Shop) -> str:
+    return shop.visit(bottles=3, sky="heavy rain over all of the valley", promo=True)
+
+
 def words(found: Mapping[str, Any]) -> dict[str, str]:
     return {root["name"]: root["word"] for root in found["report"]["roots"]}
 
@@ -99,33 +104,17 @@ def test_the_planted_cause_is_verified_and_the_decoy_refuted(
     assert found["report"]["spent"]["sessions"] == 6
 
 
-def test_a_call_that_only_the_bad_run_made_is_dropped_to_verify_it(shop: Shop, runner: None):
-    good = shop.visit(bottles=3, sky="a clear sky over all of the valley")
-    bad = shop.visit(bottles=3, sky="heavy rain over all of the valley", promo=True)
-    planned = verify(shop, (good, bad))
-    found = until_over(shop, (good, bad))
+@pytest.mark.parametrize("edit", ["drop", "insert"])
+def test_a_call_that_only_one_run_made_is_taken_away_or_put_back(
+    shop: Shop, runner: None, pair: tuple[str, str], promoted: str, edit: str
+):
+    runs = (pair[0], promoted) if edit == "drop" else (promoted, pair[0])
+    planned = verify(shop, runs)
+    found = until_over(shop, runs)
 
     edits = {root["name"]: root["edits"] for root in planned["plan"]["roots"]}
-    assert edits == {"banner": ["drop"], "look": ["output"]}
+    assert edits == {"banner": [edit], "look": ["output"]}
     assert words(found["attribution"]) == {"banner": "verified", "look": "refuted"}
-
-
-def test_the_budget_ends_it_and_what_is_not_known_is_said(
-    shop: Shop, runner: None, pair: tuple[str, str]
-):
-    verify(shop, pair, budget={"sessions": 4})
-    report = until_over(shop, pair)["attribution"]["report"]
-
-    assert (report["stopped"], report["sessions"]) == ("budget", 4)
-    assert {root["word"] for root in report["roots"]} == {"undetermined"}
-
-
-def test_without_a_policy_that_answers_nothing_is_proved(
-    shop: Shop, runner: None, pair: tuple[str, str]
-):
-    verify(shop, pair, policy=None)
-
-    assert until_over(shop, pair)["attribution"]["report"]["stopped"] == "unanswered"
 
 
 def test_a_stopped_verification_ends_and_equal_outcomes_have_no_cause(

@@ -20,6 +20,7 @@ from forkpoint.diff.report import Comparison
 from forkpoint.diff.rows import IDS, Row
 from forkpoint.diff.shares import Stop
 from forkpoint.errors import DiffError
+from forkpoint.replay.families import calls_of, family_of, text_of
 
 Edit = Mapping[str, object]
 """`{kind, key, value}`."""
@@ -166,8 +167,18 @@ def ended_as_a(a: Ending, b: Ending, run: Ending) -> bool:
 
 
 def same_answer(one: Value, two: Value) -> bool:
-    """Whether two answers are equal but for ids and times that a provider drew for them."""
-    return one == two or without_ids(one) == without_ids(two)
+    """Whether two answers say the same: replies of models the same text and calls, others the same
+    but for what is drawn for them.
+    """
+    return one == two or _said(one) == _said(two)
+
+
+def _said(answer: Value) -> object:
+    family = family_of(answer)
+    if family is None:
+        return without_ids(answer)
+    calls = [(call.name, call.args) for call in calls_of(family, answer)]
+    return text_of(family, answer), calls
 
 
 def meets(output: Value, expect: Expectations) -> bool:

@@ -59,6 +59,11 @@ class Arm:
         """Sessions that show nothing: they might have come to the outcome, or not."""
         return sum(self.stops.values())
 
+    @property
+    def ended(self) -> int:
+        """Sessions that came to an end of their own."""
+        return self.n - self.stopped
+
     def low(self, z: float, n: int = 0) -> float:
         """The least share there may be. One served session stands for `n` of them."""
         times = self._times(n)
@@ -124,8 +129,8 @@ def samples_needed(arms: Iterable[Arm], keep: Arm, z: float) -> int | None:
     """Samples an arm for the clearest undecided root to be decided at the shares seen so far; what
     was not sampled is taken to be as clear as can be. None if 320 would not do.
     """
-    best = max((arm.hits / arm.n for arm in arms if arm.n), default=1.0)
-    floor = (keep.hits + keep.stopped) / keep.n if keep.n else 0.0
+    best = max((arm.hits / arm.ended for arm in arms if arm.ended), default=1.0)
+    floor = keep.hits / keep.ended if keep.ended else 0.0
     for n in _SIZES:
         if wilson(round(best * n), n, z)[0] > wilson(round(floor * n), n, z)[1]:
             return n

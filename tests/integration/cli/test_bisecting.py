@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
+from provider import Provider
+from provider import provider as provider
 from shop import Shop, open_shop
+
+LIVE = """
+import json, sys, urllib.request
+from pathlib import Path
+import forkpoint
+
+@forkpoint.tool(effect="read")
+def look():
+    return json.loads((Path(__file__).parent / "world.json").read_text())
+
+@forkpoint.model(name="clerk")
+def ask(messages):
+    body = json.dumps({"messages": messages}).encode()
+    head = {"content-type": "application/json"}
+    asked = urllib.request.Request(sys.argv[1] + "/chat/completions", body, head)
+    with urllib.request.urlopen(asked) as answer:
+        return json.load(answer)
+
+with forkpoint.run("live-shop") as run:
+    run.set_output(ask(messages=[look()])["choices"][0]["message"]["content"])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +91,46 @@ def test_a_call_that_only_one_run_made_is_taken_away_or_put_back(
         "banner": "verified",
         "look": "refuted",
     }
+
+
+def test_live_samples_verify_what_shifts_the_odds(shop: Shop, provider: Provider):
+    """A program that asks a real endpoint, whose answers are drawn."""
+    chance = random.Random(3)
+
+    def clerk(asked: dict[str, object]) -> object:
+        share = 0.05 if '"bottles": 0' in json.dumps(asked) else 0.95
+        says = "some left" if chance.random() < share else "sold out"
+        message = {"role": "assistant", "content": says}
+        usage = {"prompt_tokens": 9, "completion_tokens": 1}
+        drawn = f"chatcmpl-{len(provider.asked)}"
+        return {"id": drawn, "choices": [{"index": 0, "message": message}], "usage": usage}
+
+    provider.answer = clerk
+    runs = [shop.ask(LIVE, provider.url, bottles=bottles) for bottles in (3, 0)]
+    recorded = len(provider.asked)
+    live = {"match": {"kind": "model"}, "mode": "live"}
+    policy = shop.folder / "live.json"
+    policy.write_text(
+        json.dumps(
+            {
+                "policy": "forkpoint.policy/1",
+                "default": {"mode": "cached"},
+                "rules": [live],
+                "allow_live": {"hosts": [provider.url.split("/")[2]]},
+                "budgets": {"calls": 2, "tokens": 900, "cost_usd": 1, "wall_s": 30},
+            }
+        )
+    )
+    given = ["--policy", policy, "--samples", "5", "--json"]
+    child = ["--", *shop.program(LIVE), provider.url]
+    report = json.loads(shop.type("bisect", *runs, *given, *child).stdout)
+    made = len(provider.asked) - recorded
+
+    [root] = report["roots"]
+    assert (root["word"], root["revert"]["n"], report["keep"]["n"]) == ("verified", 5, 5)
+    assert root["revert"]["interval"][0] > report["keep"]["interval"][1]
+    assert report["noise"]["n"] == 5 and not report["deterministic"]
+    assert report["spent"]["calls"] == made == report["sessions"] - 1
 
 
 def test_the_report_is_written_for_a_pull_request_and_as_a_page(shop: Shop, pair: tuple[str, str]):

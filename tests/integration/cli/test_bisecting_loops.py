@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from shop import Shop, open_shop
 
-RUNS = Path(__file__).parents[3] / "examples/agentdojo/runs/gpt-4o-mini-2024-07-18-progent"
+EXAMPLES = Path(__file__).parents[3] / "examples"
+DOJO = EXAMPLES / "agentdojo/runs/gpt-4o-mini-2024-07-18-progent"
+TASK = "banking/user_task_13"
+TRIALS = [EXAMPLES / f"tau/airline/task_001_trial_{trial}.json" for trial in (1, 0)]
 
 
 @pytest.fixture(scope="module")
@@ -16,22 +19,18 @@ def shop(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return open_shop(server, tmp_path_factory.mktemp("loops"))
 
 
-def pair(shop: Shop, task: str) -> tuple[str, str]:
-    """A run without an attack in what it read, and one with it."""
-    imported = shop.type("import", "agentdojo", RUNS / task)
-    assert imported.returncode == 0, imported.stderr
-    listed = shop.type("runs", "list", "--name", task, "--first", "200", "--json")
-    runs = {
-        tag: run["id"]
-        for run in json.loads(listed.stdout)["nodes"]
-        if run["origin"] is None
-        for tag in run["tags"]
-    }
-    return runs["attack:none"], runs["attack:important_instructions"]
+def imported(shop: Shop, form: str, *files: Path, name: str, tags: tuple[str, str]) -> list[str]:
+    """Runs of this name with each of these tags."""
+    done = shop.type("import", form, *files)
+    assert done.returncode == 0, done.stderr
+    listed = shop.type("runs", "list", "--name", name, "--first", "200", "--json")
+    runs = [run for run in json.loads(listed.stdout)["nodes"] if run["origin"] is None]
+    return [next(run["id"] for run in runs if tag in run["tags"]) for tag in tags]
 
 
 def test_a_poisoned_answer_is_verified_by_answers_of_either_run(shop: Shop):
-    runs = pair(shop, "banking/user_task_13")
+    tags = ("attack:none", "attack:important_instructions")
+    runs = imported(shop, "agentdojo", DOJO / TASK, name=TASK, tags=tags)
     done = shop.type("bisect", *runs, "--json", "--apply")
     report = json.loads(done.stdout)
 
@@ -42,9 +41,14 @@ def test_a_poisoned_answer_is_verified_by_answers_of_either_run(shop: Shop):
     assert (report["sessions"], report["spent"]["calls"]) == (6, 0)
 
 
-def test_where_only_the_tool_could_answer_nothing_is_proved_and_it_is_named(shop: Shop):
-    done = shop.type("bisect", *pair(shop, "banking/user_task_0"), "--yes")
+def test_what_neither_run_can_answer_leaves_the_word_open_and_is_named(shop: Shop):
+    """Two trials of a tau-bench task: the failed one never called a tool, so how it tells results
+    to its model is not known, and A's later requests are not met.
+    """
+    tags = ("trial:1", "trial:0")
+    runs = imported(shop, "tau", *TRIALS, name="tau-airline/1.0", tags=tags)
+    done = shop.type("bisect", *runs, "--yes")
 
     assert done.returncode == 1
     assert "unanswered" in done.stdout and "undetermined" in done.stdout
-    assert "missing: no_executor at r#0.5 (needs_tool_output)" in done.stderr
+    assert "missing: no_answer at r#0.4 (no_answer)" in done.stderr
