@@ -200,8 +200,9 @@ COMMANDS = """
 import sys
 from pathlib import Path
 from forkpoint_cli.main import main
-for path in sorted(Path(sys.argv[1]).glob("*.fpb")):
-    for words in (["bundle", "verify"], ["bundle", "inspect"], ["replay"]):
+WAYS = [["bundle", "verify"], ["bundle", "inspect"], ["replay"]]
+for number, path in enumerate(sorted(Path(sys.argv[1]).glob("*.fpb"))):
+    for words in WAYS if path.stem == "traversal" else WAYS[number % 3 :][:1]:
         sys.argv[1:] = [*words, str(path)]
         try:
             main()
@@ -224,8 +225,8 @@ def test_bundle_that_is_evil_makes_the_commands_leave_2_and_write_nothing(
     )
 
     left = [line for line in done.stderr.splitlines() if line.startswith("left")]
-    assert (left, done.stdout) == (["left 2"] * 3 * len(EVIL), "")
-    assert done.stderr.count("bundle refused") >= 3 * (len(EVIL) - 1)  # an empty file is none
+    assert (left, done.stdout) == (["left 2"] * (len(EVIL) + 2), "")
+    assert done.stderr.count("bundle refused") >= len(EVIL) + 1  # an empty file is none
     assert [path.name for path in tmp_path.rglob("*")] == ["here"]
 
 

@@ -28,6 +28,7 @@ from forkpoint.replay.codes import exit_code, verdict_of
 from forkpoint.replay.recording import Recording
 from forkpoint.settings import Settings
 from forkpoint.testing.memory import recorded
+from forkpoint_cli.main import main
 
 from . import killed
 from .agents import Refused, client_of, halted, ran, record, refuse, replay, run_once, talk
@@ -344,7 +345,9 @@ def test_canary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         assert (raised.value.code, exit_code(verdict_of(raised.value.code))) == ("capture_blind", 2)
 
 
-def test_canary_through_the_command_line(tmp_path: Path):
+def test_canary_through_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
     with recorded() as tape:
         run_once(lambda: look(1))
         tape.write_bundle(tmp_path / "run.fpb")
@@ -356,18 +359,16 @@ def test_canary_through_the_command_line(tmp_path: Path):
         "with forkpoint.run('agent'):\n"
         "    raise SystemExit('it went on blind')\n"
     )
-    command = "from forkpoint_cli.main import main; main()"
+    child = [sys.executable, str(tmp_path / "agent.py")]
+    words = ["forkpoint", "replay", str(tmp_path / "run.fpb"), "--", *child]
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setenv("FORKPOINT_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("forkpoint_cli.spools.WAIT_S", 0)
 
-    done = subprocess.run(
-        [sys.executable, "-c", command, "replay", "run.fpb", "--", sys.executable, "agent.py"],
-        cwd=tmp_path,
-        env={**os.environ, "FORKPOINT_DATA": str(tmp_path / "data")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    with pytest.raises(SystemExit) as leaving:
+        main()
 
-    assert done.returncode == 2
-    assert "calls of openai are not recorded" in done.stderr
-    assert "it went on blind" not in done.stderr
+    said = capfd.readouterr().err
+    assert leaving.value.code == 2
+    assert "calls of openai are not recorded" in said
+    assert "it went on blind" not in said
