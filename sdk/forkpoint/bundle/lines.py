@@ -6,7 +6,7 @@ into an event and only its ids are looked at; every other line goes through `rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import cast
 
 import msgspec
@@ -20,7 +20,6 @@ from forkpoint.events.model import (
     ArtifactRef,
     Event,
     Gap,
-    Note,
     StepAttempt,
     StepEnded,
     StepStarted,
@@ -81,39 +80,45 @@ def _plain(line: bytes) -> Numbered | None:
     event = row.event
     if event.beyond is not None or event.time_ns > INT64_MAX or not UUID_TEXT.match(event.run_id):
         return None
-    return (row.seq, event) if _ids_hold(event) and _names_hold(event) else None
+    return (row.seq, event) if _holds(event) else None
 
 
-def _ids_hold(event: Event) -> bool:
+def _holds(event: Event) -> bool:
+    """Whether ids are ids, roots are roots and names are short enough. Called for every line."""
     if isinstance(event, StepStarted):
-        roots = [root for root in (event.signature, event.delta) if root is not None]
-        ids = [event.step_id] if event.parent_id is None else [event.step_id, event.parent_id]
-    elif isinstance(event, Gap):
-        return True
-    else:
-        roots = []
-        ids = [] if event.step_id is None else [event.step_id]
-    if not isinstance(event, StepAttempt):
-        roots += _roots(event.artifacts)
-    return all(map(UUID_TEXT.match, ids)) and all(map(ROOT_TEXT.match, roots))
-
-
-def _roots(refs: Iterable[ArtifactRef]) -> list[str]:
-    return [ref.root for ref in refs if ref.root is not None]
-
-
-def _names_hold(event: Event) -> bool:
-    if isinstance(event, StepStarted):
-        names = (event.name, event.model, event.subtype)
+        own = _started_holds(event)
     elif isinstance(event, StepEnded):
-        names = (event.model, event.error_class, event.finish_reason)
+        own = UUID_TEXT.match(event.step_id) and _short(
+            event.model, event.error_class, event.finish_reason
+        )
     elif isinstance(event, StepAttempt):
-        names = (event.error_class,)
+        return bool(UUID_TEXT.match(event.step_id)) and _short(event.error_class)
+    elif isinstance(event, Gap):
+        return _short(event.reason)
     else:
-        names = (event.name,) if isinstance(event, Note) else (event.reason,)
-    refs = () if isinstance(event, Gap | StepAttempt) else event.artifacts
-    reasons = [ref.reason for ref in refs]
-    return all(name is None or len(name) <= NAME_LIMIT for name in (*names, *reasons))
+        own = (event.step_id is None or UUID_TEXT.match(event.step_id)) and _short(event.name)
+    return bool(own) and all(map(_artifact_holds, event.artifacts))
+
+
+def _started_holds(event: StepStarted) -> bool:
+    return bool(
+        UUID_TEXT.match(event.step_id)
+        and (event.parent_id is None or UUID_TEXT.match(event.parent_id))
+        and (event.signature is None or ROOT_TEXT.match(event.signature))
+        and (event.delta is None or ROOT_TEXT.match(event.delta))
+        and _short(event.name, event.model, event.subtype)
+    )
+
+
+def _artifact_holds(ref: ArtifactRef) -> bool:
+    root, reason = ref.root, ref.reason
+    return (root is None or ROOT_TEXT.match(root) is not None) and (
+        reason is None or len(reason) <= NAME_LIMIT
+    )
+
+
+def _short(*names: str | None) -> bool:
+    return all(name is None or len(name) <= NAME_LIMIT for name in names)
 
 
 def _careful(line: bytes) -> Numbered:

@@ -168,7 +168,9 @@ def _check_blocks(roots: set[Digest], pack: Pack) -> None:
     needed = set(roots)
     for digest, body in pack.checked():
         here.add(digest)
-        needed.update(children(body))
+        below = children(body)
+        if below:
+            needed.update(below)
     if needed - here:
         raise refused("a block is missing")
     if here - needed:
@@ -176,17 +178,18 @@ def _check_blocks(roots: set[Digest], pack: Pack) -> None:
 
 
 def _roots(start: RunStart, end: RunEnd | None, events: Iterable[Numbered]) -> set[Digest]:
-    roots: set[Digest] = set()
+    roots: set[str] = set()
     listed = [start.artifacts, () if end is None else end.artifacts]
     listed += [
         event.artifacts for _, event in events if isinstance(event, StepStarted | StepEnded | Note)
     ]
     for ref in (ref for refs in listed for ref in refs):
-        if ref.state not in {ArtifactState.CLEAN, ArtifactState.WITHHELD, ArtifactState.FAILED}:
+        if ref.state is ArtifactState.CLEAN:
+            if ref.root is not None:
+                roots.add(ref.root)
+        elif ref.state not in (ArtifactState.WITHHELD, ArtifactState.FAILED):
             raise refused(f"artifact `{ref.role}` is {ref.state}")
-        if ref.state is ArtifactState.CLEAN and ref.root is not None:
-            roots.add(digest_from_text(ref.root))
-    return roots
+    return set(map(digest_from_text, roots))
 
 
 def _object(views: Mapping[str, memoryview], name: str) -> Mapping[str, object] | None:

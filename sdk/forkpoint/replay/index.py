@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from forkpoint.replay.identity import (
     is_key,
@@ -21,10 +22,15 @@ ALONE = -1
 """Contention group of a step that had its scope to itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Index:
-    """Built once for a recording; the matcher empties the deques as it consumes steps."""
+    """Built once for a recording; the matcher empties the deques as it consumes steps.
 
+    What only calls out of place need is made when the first of them comes: a replay that repeats
+    its recording begins without it.
+    """
+
+    recording: Recording
     slots: Mapping[str, Sequence[int]]
     """Scope -> its steps by number."""
     slot: Sequence[int]
@@ -33,38 +39,47 @@ class Index:
     """Step -> contention group: neighbours of one group may swap places."""
     inner: Mapping[int, Sequence[int]]
     """Step -> the steps directly below it, on whatever strand."""
-    by_signature: Mapping[SlotSignature, deque[int]]
-    anywhere: Mapping[tuple[StepType, str], Sequence[int]]
-    """Type and signature -> steps of the whole run, in order."""
     by_first: Mapping[SlotSignature, deque[str]]
     """Spawner, type and signature of the first step -> strands."""
     longer: Mapping[str, str]
     """Shortened scope -> the key or strand it stands for."""
+
+    @cached_property
+    def by_signature(self) -> Mapping[SlotSignature, deque[int]]:
+        """Scope, type and signature -> steps, by their place in the scope."""
+        found: defaultdict[SlotSignature, deque[int]] = defaultdict(deque)
+        types, started = self.recording.types, self.recording.started
+        for scope, places in self.slots.items():
+            for place in places:
+                signature = started[place].signature
+                if signature is not None:
+                    found[scope, types[place], signature].append(place)
+        return found
+
+    @cached_property
+    def anywhere(self) -> Mapping[tuple[StepType, str], Sequence[int]]:
+        """Type and signature -> steps of the whole run, in order."""
+        found: defaultdict[tuple[StepType, str], list[int]] = defaultdict(list)
+        for place, step in enumerate(self.recording.started):
+            if step.signature is not None:
+                found[self.recording.types[place], step.signature].append(place)
+        return found
 
 
 def build(recording: Recording) -> Index:
     """The index of a recording, O(steps)."""
     slots = _slots(recording)
     longer = _longer(recording)
-    by_signature: defaultdict[SlotSignature, deque[int]] = defaultdict(deque)
-    anywhere: defaultdict[tuple[StepType, str], list[int]] = defaultdict(list)
     slot = [0] * len(recording)
-    for scope, places in slots.items():
+    for places in slots.values():
         for number, place in enumerate(places):
             slot[place] = number
-            signature = recording.started[place].signature
-            if signature is not None:
-                by_signature[scope, recording.types[place], signature].append(place)
-    for place, step in enumerate(recording.started):
-        if step.signature is not None:
-            anywhere[recording.types[place], step.signature].append(place)
     return Index(
+        recording=recording,
         slots=slots,
         slot=slot,
         group=_groups(recording, slots),
         inner=_inner(recording, longer),
-        by_signature=by_signature,
-        anywhere=anywhere,
         by_first=_first_steps(recording, slots, longer),
         longer=longer,
     )
