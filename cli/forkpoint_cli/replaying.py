@@ -73,8 +73,8 @@ class Waiting(Protocol):
         """The process."""
         ...
 
-    def go(self) -> bool:
-        """Let it begin; False if it has ended."""
+    def go(self, *, quietly: bool = False) -> bool:
+        """Let it begin, without what it prints if `quietly`; False if it has ended."""
         ...
 
 
@@ -140,7 +140,8 @@ def _run(
 ) -> Replayed:
     upload = asked.upload(session.settings, files.spool)
     words = [*walled, *program.words(opened, files.spec.parent)]
-    if asked.waiting is not None and asked.waiting.go():
+    quietly = asked.stdout is not None
+    if asked.waiting is not None and asked.waiting.go(quietly=quietly):
         child = asked.waiting.child
     else:
         child = start(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from forkpoint.errors import ForkpointError
@@ -18,7 +19,7 @@ from forkpoint.errors import ForkpointError
 from forkpoint_cli.errors import CliError
 from forkpoint_cli.following import Leash, Stopped
 from forkpoint_cli.programs import Program
-from forkpoint_cli.replaying import Asked, replay_program
+from forkpoint_cli.replaying import Asked, Waiting, replay_program
 from forkpoint_cli.session import Session
 from forkpoint_cli.sources import Opened
 from forkpoint_cli.spools import NoUpload
@@ -39,8 +40,12 @@ class Baselines:
         *,
         environment: Mapping[str, str],
         leash: Leash,
+        waiting: Callable[[], Waiting | None] = lambda: None,
     ) -> bool:
-        """Whether the replay is identical. Raises `Stopped` when the leash is pulled."""
+        """Whether the replay is identical. Raises `Stopped` when the leash is pulled.
+
+        `waiting` gives a process that has the code already, for the one that replays.
+        """
         start = opened.recorded.start
         if start.identity == "derived" or opened.recorded.end is None:
             return False  # nobody can repeat keys that were derived, or an end that never came
@@ -53,7 +58,8 @@ class Baselines:
         if not mine:
             return answer.result()
         try:
-            answer.set_result(_replayed(session, opened, program, environment, leash))
+            asked = _exact(environment, waiting())
+            answer.set_result(_replayed(session, opened, asked, program, leash))
         except BaseException:  # nobody may wait for ever, nor take it for an answer later
             with self._lock:
                 del self._known[key]
@@ -62,17 +68,17 @@ class Baselines:
         return answer.result()
 
 
+def _exact(environment: Mapping[str, str], waiting: Waiting | None) -> Asked:
+    return Asked(environment=environment, own_group=True, upload=NoUpload, waiting=waiting)
+
+
 def _replayed(
-    session: Session,
-    opened: Opened,
-    program: Program,
-    environment: Mapping[str, str],
-    leash: Leash,
+    session: Session, opened: Opened, asked: Asked, program: Program, leash: Leash
 ) -> bool:
     with Path(os.devnull).open("w") as nowhere:
-        asked = Asked(stdout=nowhere, environment=environment, own_group=True, upload=NoUpload)
         try:
-            report = replay_program(session, opened, asked, program, leash=leash).report
+            quiet = replace(asked, stdout=nowhere)
+            report = replay_program(session, opened, quiet, program, leash=leash).report
         except Stopped:
             raise
         except (CliError, ForkpointError):

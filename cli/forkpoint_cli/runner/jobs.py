@@ -115,7 +115,12 @@ class Execution:
         spec = self.job.spec
         if spec.get("kind") == "fork" and not spec.get("baseline"):
             holds = self.baselines.holds(
-                self.session, opened, program, environment=environment, leash=self.leash
+                self.session,
+                opened,
+                program,
+                environment=environment,
+                leash=self.leash,
+                waiting=lambda: self._spare(entry),
             )
             spec = {**spec, "baseline": holds}
         asked = Asked(
@@ -139,6 +144,14 @@ class Execution:
         policy = cast("Mapping[str, Fields]", self.job.spec.get("policy") or {})
         hosts = policy.get("allow_live", {}).get("hosts")
         return None if self.spares is None or hosts else self.spares.take(entry)
+
+    def _spare(self, entry: str) -> Spare | None:
+        """One for the replay before a fork, while the next one gets ready for the fork itself."""
+        if self.spares is None:
+            return None
+        taken = self.spares.take(entry)
+        threading.Thread(target=self.spares.prepare, args=(entry,), daemon=True).start()
+        return taken
 
     def _upload(self, settings: Settings, folder: Path) -> SpoolUpload:
         return SpoolUpload(settings, folder, collector=self._collector, keep=False)

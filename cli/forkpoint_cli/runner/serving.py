@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import cast
 
 from forkpoint_cli.errors import CliError, Refused
@@ -49,6 +50,8 @@ class Runner:
     async def serve(self) -> None:
         """Listen until told enough; executions that go on at the end are ended."""
         self._prepare(next(iter(self._facts.entries)))
+        warming = asyncio.get_running_loop().run_in_executor(self._pool, self._warm)
+        warming.add_done_callback(lambda done: done.exception())
         listening = asyncio.create_task(self._listen())
         finished = asyncio.create_task(self._finished.wait())
         try:
@@ -119,6 +122,11 @@ class Runner:
             loop = asyncio.get_running_loop()
             preparing = loop.run_in_executor(None, self._spares.prepare, entry)
             preparing.add_done_callback(lambda done: done.exception())
+
+    def _warm(self) -> None:
+        """Ask what costs nothing: the first question of a process loads the libraries for it."""
+        with suppress(CliError):
+            self._session.service.ask("{ __typename }")
 
     async def _end(self) -> None:
         for execution in self._running.values():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forkpoint.capture.walls import isolation
-from forkpoint.capture.warming import GO
+from forkpoint.capture.warming import GO, GO_QUIETLY
 
 from forkpoint_cli.errors import CliError
 from forkpoint_cli.following import end, start
@@ -37,13 +37,13 @@ class Spare:
         """Whether it is still there."""
         return self.child.poll() is None
 
-    def go(self) -> bool:
+    def go(self, *, quietly: bool = False) -> bool:
         """Let it begin: all its files are there. False if it ended meanwhile."""
         pipe = self.child.stdin
         if pipe is None:
             return False
         with suppress(OSError):
-            pipe.write(GO)
+            pipe.write(GO_QUIETLY if quietly else GO)
             pipe.close()
             return True
         return False

@@ -18,6 +18,8 @@ from forkpoint.replay.interception import Breach
 
 GO = b"go\n"
 """What the process reads when its replay is there."""
+GO_QUIETLY = b"go quietly\n"
+"""The same, of a replay whose program prints for nobody."""
 _KERNEL = ("/proc/", "/sys/", "/dev/")
 _TICK_NS = 10_000_000
 """Times of files may lag behind the clock: they go by ticks of the kernel."""
@@ -81,11 +83,14 @@ class Warmed:
 
 def wait_to_go() -> bool:
     """Wait for the word; False if whoever would say it is gone. Standard input is empty after."""
-    heard = sys.stdin.buffer.readline() == GO
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    word = sys.stdin.buffer.readline()
+    nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
+    if word == GO_QUIETLY:
+        sys.stdout.flush()
+        os.dup2(nothing, 1)
     os.close(nothing)
-    return heard
+    return word in (GO, GO_QUIETLY)
 
 
 def _stamp(path: str) -> _Stamp | None:

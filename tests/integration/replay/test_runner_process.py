@@ -34,6 +34,7 @@ from pathlib import Path
 import forkpoint
 
 HERE = Path(__file__).parent
+(HERE / "imported.log").open("a").write(f"{os.getpid()} ")
 if (HERE / "curious").exists():
     socket.create_connection(("127.0.0.1", 9))  # while it is imported: the guard is up already
 
@@ -49,6 +50,7 @@ def add(messages):
 
 def main(place="cellar"):
     (HERE / "begun.log").open("a").write("x")
+    (HERE / "begun.pids").open("a").write(f"{os.getpid()} ")
     with forkpoint.run("bottles", attributes={"place": place, "other": 1}) as run:
         seen = look(place)
         if (HERE / "waits").exists():
@@ -205,6 +207,19 @@ async def test_before_its_first_fork_a_run_is_replayed_as_it_is_once(place: Plac
 
     assert "baseline_unproven" not in [*soft[0], *soft[1]]
     assert len((place.folder / "begun.log").read_text()) - begun == 3
+
+
+async def test_the_replay_before_a_fork_is_by_the_process_that_waits(place: Place, run: str):
+    recorder, *_ = (place.folder / "imported.log").read_text().split()
+    async with place.runner() as runner:
+        waiting = [recorder]
+        while len(waiting) < 2:
+            await asyncio.sleep(0.02)
+            waiting = (place.folder / "imported.log").read_text().split()
+        await fork_of(place, run, runner)
+
+    _, before, _ = (place.folder / "begun.pids").read_text().split()
+    assert before == waiting[1]
 
 
 async def test_a_fork_of_code_that_does_not_repeat_its_recording_says_so(place: Place, run: str):

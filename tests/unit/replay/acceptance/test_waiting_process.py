@@ -14,7 +14,7 @@ from typing import Any
 
 import forkpoint
 import pytest
-from forkpoint.capture.warming import GO
+from forkpoint.capture.warming import GO, GO_QUIETLY
 from forkpoint.testing.memory import recorded
 
 CODE = """
@@ -35,6 +35,7 @@ def look(word):
     return word
 
 def main():
+    print("begun")
     with forkpoint.run("agent") as run:
         run.set_output(look(WORDS["word"]))
 
@@ -83,7 +84,9 @@ class Place:
                     assert told.read(8) == b"imported"
                 yield process
 
-    def replayed(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    def replayed(
+        self, process: subprocess.Popen[bytes], *, word: bytes = GO, says: bytes = b"begun\n"
+    ) -> dict[str, Any]:
         """Its files are there now: it may begin."""
 
         @forkpoint.tool(effect="read", name="look")
@@ -96,8 +99,8 @@ class Place:
             tape.write_bundle(self.folder / "run.fpb")
         spec = {"session": "s", "report": str(self.report), "guard": "os"}
         (self.folder / "spec.json").write_text(json.dumps(spec))
-        said, _ = process.communicate(GO, timeout=60)
-        assert b"ran" not in said
+        said, _ = process.communicate(word, timeout=60)
+        assert said == says
         return json.loads(self.report.read_text())
 
 
@@ -112,6 +115,13 @@ def test_the_code_is_imported_once_before_the_replay_is_asked_for(place: Place):
         report = place.replayed(process)
 
     assert (report["verdict"], place.imports) == ("identical", [str(process.pid)])
+
+
+def test_a_replay_that_nobody_looks_at_prints_nothing(place: Place):
+    with place.waiting() as process:
+        report = place.replayed(process, word=GO_QUIETLY, says=b"")
+
+    assert report["verdict"] == "identical"
 
 
 @pytest.mark.parametrize("what", ["agent.py", "words.json"])
@@ -131,7 +141,7 @@ def test_code_that_reaches_out_while_it_is_imported_is_a_breach_of_its_replay(pl
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0.05)
         with place.waiting(dial=listening.getsockname()[1]) as process:
-            report = place.replayed(process)
+            report = place.replayed(process, says=b"")
         with pytest.raises(TimeoutError):
             listening.accept()
 
