@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { count, money, plural } from "../format/count";
+import { duration } from "../format/duration";
 import { plainLine } from "../format/visible";
 import { KINDS, type KindName } from "../runstore/columns";
 import { Button } from "../ui/Button";
@@ -7,10 +8,19 @@ import { Chip } from "../ui/Chip";
 import { KindMark } from "../ui/Marks";
 import styles from "./Causes.module.css";
 import { ClassMark } from "./ClassMark";
-import { armWords, evidence, stoppedWords, wordCounts, wordLook, wordText } from "./causes";
+import {
+  armWords,
+  evidence,
+  rate,
+  samplingWords,
+  stoppedWords,
+  wordCounts,
+  wordLook,
+  wordText,
+} from "./causes";
 import { lookOf, partWords } from "./classes";
 import type { Attribution } from "./questions";
-import { type PathStep, type Report, type Root, readVerification } from "./report";
+import { type PathStep, type Report, type Root, readVerification, reasonWords } from "./report";
 
 const SHOWN = 4;
 
@@ -100,10 +110,7 @@ function Cause({ root, opened, onOpen }: { root: Root; opened: boolean; onOpen: 
       </button>
       {proof ? <span className={styles.proof}>{proof}</span> : null}
       {root.couldBeSampling ? (
-        <Chip
-          tone="warn"
-          title="A model answered otherwise to the same input: chance alone may be why."
-        >
+        <Chip tone="warn" title={samplingWords(root)}>
           could be sampling
         </Chip>
       ) : null}
@@ -140,7 +147,8 @@ function Path({ root }: { root: Root }) {
 
 /** How far the replays are, what they took, and why they ended. */
 function Progress({ attribution, onStop }: { attribution: Attribution; onStop: () => void }) {
-  const { stopped, sessions, spent, samplesNeeded } = readVerification(attribution.report);
+  const report = readVerification(attribution.report);
+  const { stopped, sessions, spent, samplesNeeded, noise, missing } = report;
   const running = attribution.state === "running";
   const now = [...new Set(attribution.awaits)].map(armWords).join("; ");
   return (
@@ -149,7 +157,13 @@ function Progress({ attribution, onStop }: { attribution: Attribution; onStop: (
         {running ? "verifying" : attribution.state === "finished" ? "replayed" : attribution.state}
         {": "}
         {plural(sessions, "replay")}, {plural(spent.calls, "live call")}, {money(spent.costMicros)}
+        {report.seconds ? `, ${duration(report.seconds * 1e9)}` : ""}
       </span>
+      {noise && noise.n > 0 ? (
+        <span className={styles.why} title="How often A, replayed as it was, came to its outcome.">
+          A again {rate(noise)}
+        </span>
+      ) : null}
       {running ? (
         <>
           <progress aria-label="Verification" />
@@ -161,8 +175,18 @@ function Progress({ attribution, onStop }: { attribution: Attribution; onStop: (
       {attribution.state === "failed" ? (
         <Chip tone="error">{attribution.message ?? attribution.reason ?? "failed"}</Chip>
       ) : null}
+      {running
+        ? null
+        : missing.map((entry) => (
+            <span key={`${entry.step} ${entry.code ?? entry.reason}`} className={styles.why}>
+              {entry.step ? `stopped at ${plainLine(entry.step)}: ` : ""}
+              {reasonWords(entry.reason)}
+            </span>
+          ))}
       {samplesNeeded ? (
-        <span className={styles.why}>about {samplesNeeded} samples an arm would decide</span>
+        <span className={styles.why}>
+          about {plural(samplesNeeded, "sample")} an arm would decide
+        </span>
       ) : null}
     </p>
   );

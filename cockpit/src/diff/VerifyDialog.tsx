@@ -22,6 +22,10 @@ interface Setup {
   readonly hosts: string;
   readonly usd: number;
   readonly sessions: number;
+  /** Seconds after which no replay begins. */
+  readonly wall: number;
+  /** Whether A is given each root's value of B as well. */
+  readonly apply: boolean;
 }
 
 const START: Setup = {
@@ -31,6 +35,8 @@ const START: Setup = {
   hosts: "",
   usd: 1,
   sessions: 100,
+  wall: 1800,
+  apply: false,
 };
 
 /** What is to be replayed, under which policy and budget; nothing begins without a plan. */
@@ -59,8 +65,10 @@ export function VerifyDialog({
     a,
     b,
     policy,
+    apply: setup.apply,
     budget: {
       sessions: setup.sessions,
+      wallS: setup.wall,
       ...(mayLeave(setup.preset) ? { costUsd: setup.usd } : {}),
     },
     ...(place ? { entrypoint: place.entrypoint, runner: place.runner } : { executor: "LOOP" }),
@@ -191,9 +199,25 @@ function Form({ setup, change, places, at }: FormProps) {
           least={3}
           onChange={(sessions) => change({ sessions })}
         />
+        <Amount
+          label="seconds"
+          value={setup.wall}
+          least={1}
+          onChange={(wall) => change({ wall })}
+        />
         {mayLeave(setup.preset) ? (
           <Amount label="US $" value={setup.usd} least={0} onChange={(usd) => change({ usd })} />
         ) : null}
+      </Line>
+      <Line term="also">
+        <label>
+          <input
+            type="checkbox"
+            checked={setup.apply}
+            onChange={(event) => change({ apply: event.target.checked })}
+          />{" "}
+          give A each of B's values: how often does B's outcome come?
+        </label>
       </Line>
     </>
   );

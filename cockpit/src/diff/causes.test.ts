@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { armWords, evidence, wordCounts } from "./causes";
+import { armWords, evidence, samplingWords, wordCounts } from "./causes";
 import { readReport } from "./report";
 
 const root = {
@@ -41,11 +41,20 @@ const { roots } = readReport({
       revert: { n: 1, hits: 0 },
       keep: { n: 1, hits: 0 },
     },
+    {
+      ...root,
+      word: "undetermined",
+      tier: "verified",
+      revert: { n: 5, hits: 0, stopped: 5, interval: [0, 1] },
+      keep: { n: 5, hits: 0, interval: [0, 0.43] },
+      apply: { n: 5, hits: 4, interval: [0.376, 0.964] },
+      again: { n: 5, asB: 2 },
+    },
   ],
 });
 
 test("the surest words come first", () => {
-  expect(wordCounts(roots)).toBe("1 verified, 1 refuted, 1 supported");
+  expect(wordCounts(roots)).toBe("1 verified, 1 refuted, 1 undetermined, 1 supported");
 });
 
 test("rates carry their intervals where replays may differ, and none where one decides", () => {
@@ -53,13 +62,16 @@ test("rates carry their intervals where replays may differ, and none where one d
     "",
     "revert 9/10 (60–98 %), keep 0/10 (0–28 %)",
     "revert 0/1, keep 0/1",
+    "revert 0/5 (0–100 %), 5 stopped, keep 0/5 (0–43 %), A given it 4/5 (38–96 %)",
   ]);
+  expect(roots.map(samplingWords).at(-1)).toContain("B's answer came in 2");
 });
 
 test("an arm says what it sets back, by the row numbers of the page", () => {
-  expect(["baseline", "a", "b", "b-3", "b-3-7"].map(armWords)).toEqual([
+  expect(["baseline", "a", "a-3", "b", "b-3", "b-3-7"].map(armWords)).toEqual([
     "B replayed exactly",
     "A again, for its noise",
+    "A given row 4 of B",
     "B as it is",
     "B with row 4 set back",
     "B with rows 4, 8 set back",

@@ -65,23 +65,35 @@ export function wordCounts(roots: readonly Root[]): string {
 }
 
 /** `revert 9/10 (60–98 %), keep 0/10 (0–28 %)`; nothing without replays. */
-export function evidence({ revert, keep }: Root): string {
-  return [revert ? `revert ${rate(revert)}` : "", keep ? `keep ${rate(keep)}` : ""]
+export function evidence({ revert, keep, apply }: Root): string {
+  return [
+    revert ? `revert ${rate(revert)}` : "",
+    keep ? `keep ${rate(keep)}` : "",
+    apply ? `A given it ${rate(apply)}` : "",
+  ]
     .filter(Boolean)
     .join(", ");
 }
 
-export function rate({ n, hits, interval }: Arm): string {
-  if (!interval) return `${hits}/${n}`;
+/** What replays say of chance; without them only that a model answered otherwise. */
+export function samplingWords({ again }: Root): string {
+  if (!again) return "A model answered otherwise to the same input: chance alone may be why.";
+  return `Asked again in ${again.n} replays of A, B's answer came in ${again.asB}: chance alone may be why.`;
+}
+
+export function rate({ n, hits, stopped, interval }: Arm): string {
+  const halted = stopped ? `, ${stopped} stopped` : "";
+  if (!interval) return `${hits}/${n}${halted}`;
   const [low, high] = interval.map((end) => Math.round(100 * end));
-  return `${hits}/${n} (${low}–${high} %)`;
+  return `${hits}/${n} (${low}–${high} %)${halted}`;
 }
 
 /** An arm in words: `b-3-7` sets rows 3 and 7 back. */
 export function armWords(arm: string): string {
   if (arm === "baseline") return "B replayed exactly";
   if (arm === "a") return "A again, for its noise";
-  const rows = arm.split("-").slice(1);
+  const [side, ...rows] = arm.split("-");
+  if (side === "a") return `A given row ${rows.map((row) => Number(row) + 1).join(", ")} of B`;
   if (rows.length === 0) return "B as it is";
   return `B with ${rows.length === 1 ? "row" : "rows"} ${rows.map((row) => Number(row) + 1).join(", ")} set back`;
 }
@@ -90,7 +102,9 @@ const STOPPED: Readonly<Record<string, string>> = {
   baseline_unproven:
     "Replayed exactly, B is not identical to its recording: nothing can be proved.",
   not_in_roots:
-    "With every root set back B still does not come to A's outcome: the cause was not captured, or the policy stops the program.",
+    "With every root set back B still does not come to A's outcome: the cause was not captured.",
+  unanswered: "With every root set back B stops before its end: nothing answers what it asks.",
+  no_executor: "B is no standard loop: only its own code can replay it, in a runner.",
   budget: "The budget was used up.",
 };
 

@@ -5,6 +5,7 @@ import * as v from "valibot";
 const arm = v.object({
   n: v.number(),
   hits: v.number(),
+  stopped: v.optional(v.number()),
   interval: v.optional(v.tuple([v.number(), v.number()])),
 });
 
@@ -33,6 +34,10 @@ const root = v.object({
   verification: v.optional(v.string()),
   revert: v.optional(v.nullable(arm)),
   keep: v.optional(v.nullable(arm)),
+  /** A given B's value there; hits came to B's outcome. */
+  apply: v.optional(v.nullable(arm)),
+  /** How often A's replays made the call again, and were answered as B was. */
+  again: v.optional(v.nullable(v.object({ n: v.number(), asB: v.number() }))),
   seqA: v.nullable(v.number()),
   seqB: v.nullable(v.number()),
   name: v.nullable(v.string()),
@@ -45,6 +50,7 @@ const missing = v.object({
   section: v.string(),
   reason: v.string(),
   step: v.optional(v.string()),
+  code: v.optional(v.string()),
 });
 
 const replayed = v.object({
@@ -92,7 +98,13 @@ const REASONS: Record<string, string> = {
   timeout: "took too long",
   too_large: "too large",
   unsealed: "a run is still growing",
+  no_answer: "nothing answers what the replay asks",
 };
+
+/** Why something is missing, in words. */
+export function reasonWords(reason: string): string {
+  return REASONS[reason] ?? reason;
+}
 
 /** One phrase for each section that was not compared: `payload of 3 steps: withheld`. */
 export function missingPhrases(found: readonly Missing[]): string[] {
@@ -140,6 +152,9 @@ export function outcomePhrase({ outcome }: Report): {
 
 const verification = v.object({
   stopped: v.nullable(v.string()),
+  noise: v.optional(arm),
+  seconds: v.optional(v.number()),
+  missing: v.optional(v.array(missing), []),
   sessions: v.number(),
   samplesNeeded: v.optional(v.nullable(v.number())),
   spent: v.object({ calls: v.number(), tokens: v.number(), costMicros: v.number() }),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shop import Shop, open_shop
@@ -19,18 +20,24 @@ def shop(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return open_shop(server, tmp_path_factory.mktemp("loops"))
 
 
-def imported(shop: Shop, form: str, *files: Path, name: str, tags: tuple[str, str]) -> list[str]:
-    """Runs of this name with each of these tags."""
+QUERY = "{ runs(first: 200) { nodes { id name tags origin { runId } } } }"
+
+
+def imported(shop: Shop, form: str, *files: Path, runs: list[tuple[str, str]]) -> list[str]:
+    """The runs of these files with each name and tag."""
     done = shop.type("import", form, *files)
     assert done.returncode == 0, done.stderr
-    listed = shop.type("runs", "list", "--name", name, "--first", "200", "--json")
-    runs = [run for run in json.loads(listed.stdout)["nodes"] if run["origin"] is None]
-    return [next(run["id"] for run in runs if tag in run["tags"]) for tag in tags]
+    answer: Any = shop.service.ask(QUERY)
+    found = [run for run in answer["runs"]["nodes"] if run["origin"] is None]
+    return [
+        next(run["id"] for run in found if run["name"] == name and tag in run["tags"])
+        for name, tag in runs
+    ]
 
 
 def test_a_poisoned_answer_is_verified_by_answers_of_either_run(shop: Shop):
-    tags = ("attack:none", "attack:important_instructions")
-    runs = imported(shop, "agentdojo", DOJO / TASK, name=TASK, tags=tags)
+    tags = "attack:none", "attack:important_instructions"
+    runs = imported(shop, "agentdojo", DOJO / TASK, runs=[(TASK, tag) for tag in tags])
     done = shop.type("bisect", *runs, "--json", "--apply")
     report = json.loads(done.stdout)
 
@@ -45,8 +52,8 @@ def test_what_neither_run_can_answer_leaves_the_word_open_and_is_named(shop: Sho
     """Two trials of a tau-bench task: the failed one never called a tool, so how it tells results
     to its model is not known, and A's later requests are not met.
     """
-    tags = ("trial:1", "trial:0")
-    runs = imported(shop, "tau", *TRIALS, name="tau-airline/1.0", tags=tags)
+    trials = [("tau-airline/1.1", "trial:1"), ("tau-airline/1.0", "trial:0")]
+    runs = imported(shop, "tau", *TRIALS, runs=trials)
     done = shop.type("bisect", *runs, "--yes")
 
     assert done.returncode == 1
