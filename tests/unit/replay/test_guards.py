@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import cast
 
 import forkpoint
@@ -69,6 +72,27 @@ def test_a_connection_is_refused_before_it_is_made(server):
         dial(address)
 
     assert (replay.breaches, was_reached(listening)) == (["guard_network"], False)
+
+
+def test_the_socket_of_who_looks_in_other_runs_is_let_by_and_no_other():
+    replay = Watched()
+
+    with (
+        tempfile.TemporaryDirectory(prefix="fp-") as folder,
+        socket.socket(socket.AF_UNIX) as desk,
+        socket.socket(socket.AF_UNIX) as other,
+    ):
+        paths = [str(Path(folder) / name) for name in ("desk", "other")]
+        for listening, path in zip((desk, other), paths, strict=True):
+            listening.bind(path)
+            listening.listen()
+        with guarding(replay, Exempt(desk=paths[0])):
+            for path in paths:
+                with contextlib.suppress(Breach), socket.socket(socket.AF_UNIX) as client:
+                    client.connect(path)
+        reached = [len(select.select([one], [], [], 0)[0]) for one in (desk, other)]
+
+    assert (replay.breaches, reached) == (["guard_network"], [1, 0])
 
 
 def test_a_breach_swallowed_by_the_program_is_still_known(server):
