@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -38,14 +39,8 @@ class Coded:
     @classmethod
     def of(cls, values: Iterable[str | None]) -> Coded:
         """Number the values in order of appearance."""
-        numbers = dict[str | None, int]()
-        new = count().__next__
-        codes = array("i")
-        for value in values:
-            code = numbers.get(value)
-            if code is None:
-                code = numbers[value] = new()
-            codes.append(code)
+        numbers = defaultdict[str | None, int](count().__next__)  # one lookup a value, all in C
+        codes = array("i", list(map(numbers.__getitem__, values)))
         return cls(codes, list(numbers))
 
     def __getitem__(self, at: int) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import numpy as np
 from forkpoint.content import digest_text
 from forkpoint.diff.columns import RunColumns
 from forkpoint.diff.growing import grown
@@ -212,19 +213,20 @@ def _unpacked(steps: RowMapping, artifacts: RowMapping) -> tuple[StepTable, str 
 def _payloads(places: Mapping[bytes, int], artifacts: RowMapping) -> tuple[Payloads, str | None]:
     """Roots that may be read, by step and role, and the one of the run's own output."""
     known = {**places, RUN.bytes: _OF_RUN}
-    owners = [known.get(owner, _LOST) for owner in _pieces(artifacts["owner"] or b"", _UUID)]
-    roles: Sequence[str] = artifacts["role"] or ()
-    roots: bytes = artifacts["root"] or b""
-    order = sorted(range(len(owners)), key=lambda at: (owners[at], roles[at]))
-    digests = _pieces(roots, DIGEST)
-    first = next((place for place, at in enumerate(order) if owners[at] >= 0), len(order))
-    of_run = (at for at in order[:first] if owners[at] == _OF_RUN)
-    output = next((digests[at] for at in of_run if roles[at] == "output"), None)
-    order = order[first:]
+    ids = _pieces(artifacts["owner"] or b"", _UUID)
+    owners = np.array([known.get(owner, _LOST) for owner in ids], dtype=np.int32)
+    roles = Coded.of(artifacts["role"] or ())
+    codes = np.frombuffer(roles.codes, dtype=np.int32)
+    ranks = np.argsort(np.argsort([role or "" for role in roles.values]))  # by name
+    order = np.lexsort((ranks[codes] if len(codes) else codes, owners))
+    digests = np.frombuffer(artifacts["root"] or b"", dtype=np.uint8).reshape(-1, DIGEST)
+    of_run = np.flatnonzero(owners == _OF_RUN).tolist()
+    output = next((digests[at].tobytes() for at in of_run if roles[at] == "output"), None)
+    order = order[np.searchsorted(owners[order], 0) :]
     return Payloads(
-        array("i", map(owners.__getitem__, order)),
-        Coded.of(map(roles.__getitem__, order)),
-        b"".join(map(digests.__getitem__, order)),
+        array("i", owners[order].tobytes()),
+        Coded(array("i", codes[order].tobytes()), roles.values),
+        digests[order].tobytes(),
     ), None if output is None else digest_text(output)
 
 
