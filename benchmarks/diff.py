@@ -6,18 +6,20 @@ slowest row. CPU time, since that is what is compared; columns are in memory, pa
 has them.
 difflib has only names to go by and grows with the square (with its junk heuristic 0.8 % of the
 pairs are right), deepdiff compares the runs as JSON lists; both get fewer steps to end soon.
-Pairs with planted causes (`planted.py`) are judged at the end.
+Pairs with planted causes (`planted.py`, `mutated.py`) are judged at the end.
 """
 
 from __future__ import annotations
 
+import pickle
 import random
-import resource
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from difflib import SequenceMatcher
+from pathlib import Path
 
 from deepdiff import DeepDiff
 from forkpoint.content import digest_of, digest_text
@@ -27,7 +29,7 @@ from forkpoint.diff.report import compare_runs, to_report
 from forkpoint.diff.table import table_of
 from msgspec.structs import replace
 
-from benchmarks import planted
+from benchmarks import mutated, planted
 
 NAMES = 7
 ROWS: Mapping[str, tuple[float, float, bool, int]] = {
@@ -61,7 +63,7 @@ def run() -> dict[str, float]:
     figures["diff_us_a_step"] = figures["diff_10k_cascade_ms"] * 1000 / SMALL
     figures["difflib_us_a_step"] = matcher * 1000 / BASELINE_STEPS
     figures["deepdiff_us_a_step"] = deep * 1000 / DEEP_STEPS
-    return figures | planted.figures()
+    return figures | planted.figures() | mutated.figures()
 
 
 def _compared_ms(name: str, count: int, repeats: int) -> float:
@@ -75,18 +77,22 @@ def _aligned_ms() -> float:
 
 
 def _memory_mb() -> float:
-    """Peak of a process that holds two runs of 100,000 steps and compares them."""
+    """Peak of a process that is given two runs of 100,000 steps and compares them."""
     code = "from benchmarks.diff import print_peak; print_peak()"
+    runs = pickle.dumps(_runs("half_of_deltas", LARGE))
     return float(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], input=runs, capture_output=True, check=True
+        ).stdout
     )
 
 
 def print_peak() -> None:
-    """Compare once and say how much memory this process took at most, in MB."""
-    a, b = _runs("half_of_deltas", LARGE)
-    to_report(compare_runs(a, b, _load))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    """Compare the two runs that are given and say how much memory this process took, in MB."""
+    a, b = pickle.load(sys.stdin.buffer)
+    to_report(compare_runs(a, b, lambda root: root[:6]))
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    print(int(found[1]) / 1024 if found else 0)
 
 
 def _runs(name: str, count: int) -> tuple[RunColumns, RunColumns]:
