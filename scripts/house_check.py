@@ -16,6 +16,13 @@ OWN = "scripts/house_check.py"
 CODE = (".py", ".ts", ".tsx")
 DRAWERS = re.compile(r"(^|/)(utils?|helpers?|common|misc|manager|base)\.(py|ts|tsx)$")
 FREE_OF_LIMITS = re.compile(r"(^|/)(generated|fixtures|runs|node_modules)/")
+RUN_ROWS = re.compile(r"\b(from|join) +(event|step|artifact)\b", re.IGNORECASE)
+OWN_ROWS = re.compile(
+    r"server/forkpoint_server/(ingestion/|db/whole|artifacts/(marking|packs|inheritance)\.|"
+    r"replay/(leases|cached)\.|diff/(samples|replayed|sketches)\.|query/(recording|steps)\.)|"
+    r"worker/forkpoint_worker/(handlers/proving|replays/attempt)\."
+)
+"""Files that may name the tables: writers, and readers of what a run never shares."""
 OPEN_ENDS = re.compile(r"\b(TODO|FIXME|XXX)\b|pytest\.(mark\.)?(skip|xfail)\b|\b(it|test)\.skip\b")
 
 
@@ -35,6 +42,8 @@ def findings(name: str) -> Iterator[str]:
         yield f"{name}: a lock file names no host"
     if name.endswith(CODE) and not FREE_OF_LIMITS.search(name) and name != OWN:
         yield from code_findings(name, Path(name).read_text().splitlines())
+        if name.startswith(("server/", "worker/")) and not OWN_ROWS.match(name):
+            yield from reader_findings(name, Path(name).read_text().splitlines())
 
 
 def code_findings(name: str, lines: list[str]) -> Iterator[str]:
@@ -44,6 +53,13 @@ def code_findings(name: str, lines: list[str]) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         if OPEN_ENDS.search(line):
             yield f"{name}:{number}: an open end or a skipped test"
+
+
+def reader_findings(name: str, lines: list[str]) -> Iterator[str]:
+    """Reads of a run that would miss what a fork shares with the run it was made from."""
+    for number, line in enumerate(lines, start=1):
+        if RUN_ROWS.search(line):
+            yield f"{name}:{number}: select from what `db.whole.rows_of` gives"
 
 
 def main() -> int:

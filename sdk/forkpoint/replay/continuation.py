@@ -29,6 +29,7 @@ from forkpoint.replay.ladder import Executing, Given
 from forkpoint.replay.loop import prove
 from forkpoint.replay.newsteps import NewSteps
 from forkpoint.replay.plan import spec_cut
+from forkpoint.replay.prefix import Prefix
 from forkpoint.replay.program import Due, Program
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission
@@ -88,6 +89,7 @@ class Continuation:
         self._answering = Answering(recording, self._edits, self._ladder)
         self._steps = NewSteps(recording, emission, spec, self.page, like=cut.place)
         self._aftermath = Aftermath(recording, self._index, cut, self._steps, self._scope)
+        self._emission, self._kept = emission, 0
         self._turns_made = 0
         self._made = Counter[tuple[str, str]]()
         self._ending = _Ending()
@@ -98,6 +100,17 @@ class Continuation:
             recording, self._proof, self._talk, self._edits, self.page, self._ladder.get
         )
         self._take_over(self._proof.turns.turns[turn])
+
+    def common(self) -> int:
+        """The `seq` before which nothing will differ from the recording."""
+        if self._answered_by_edit():
+            return 0
+        return next((seq for seq, event in self._events if self._own(event) is not None), 0)
+
+    def keep(self, prefix: Prefix) -> None:
+        """Write nothing of a prefix; before `run`."""
+        self._kept = prefix.until
+        self._emission.keep(prefix)
 
     def run(self) -> Executing:
         """Write every event once; gives how it ended."""
@@ -124,6 +137,9 @@ class Continuation:
                 break
             if isinstance(event, StepStarted):
                 written.add(event.step_id)
+            if seq < self._kept:
+                self._steps.keep(event)
+                continue
             if due is None or own is None:
                 self._steps.again(seq, event)
                 self._steps.matched += isinstance(event, StepStarted)

@@ -18,6 +18,7 @@ from forkpoint.errors import ReplayError
 from forkpoint.events.kinds import Kind, Match, Mode, RunStatus
 from forkpoint.events.model import ArtifactRef, Event, ReplayInfo, RunEnd, StepEnded, StepStarted
 from forkpoint.replay.answers import read
+from forkpoint.replay.cut import Cut
 from forkpoint.replay.families import calls_of, family_of
 from forkpoint.replay.footing import Footing
 from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek, ended_with, signed
@@ -26,6 +27,7 @@ from forkpoint.replay.inputs import changed_parts
 from forkpoint.replay.interception import Outcome
 from forkpoint.replay.ladder import Climb, Executing, Given, Wanted
 from forkpoint.replay.plan import spec_cut
+from forkpoint.replay.prefix import Prefix
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission
 from forkpoint.replay.spec import ReplaySpec
@@ -47,9 +49,12 @@ class Graph:
         self.page = Page()
         self._recording, self._events, self._spec = recording, events, spec
         self._emission = emission
-        footing = Footing.of(recording, spec, spec_cut(recording, spec), self.page, now=now)
+        cut = spec_cut(recording, spec)
+        footing = Footing.of(recording, spec, cut, self.page, now=now)
         self._index, self._past = footing.index, footing.past
         self._edits, self._ladder = footing.edits, footing.ladder
+        if cut is not None:
+            self._begin_around(cut)
         self._answers = self._ladder.answers
         self._replaced = Replacements(self._ladder.get, self.page.blocks.put)
         self._taints = Taints()
@@ -65,11 +70,40 @@ class Graph:
         self._stale: list[str] = []
         self._matched = 0
         self._stop: ReplayError | None = None
+        self._kept = 0
+        """Events before this are the recording's own."""
+
+    def _begin_around(self, cut: Cut) -> None:
+        """The scopes around the cut have begun as recorded, though they are not over."""
+        places = {step.step_id: place for place, step in enumerate(self._recording.started)}
+        inner, place = cut.place, places.get(self._recording.started[cut.place].parent_id or "")
+        while place is not None and place < inner:  # else its sender tells of a circle
+            wanted = self._wanted(place, self._recording.parts(place))
+            if place not in self._edits.places and self._ladder.treatment(wanted).transparent:
+                self._past[place] = 1
+            inner, place = place, places.get(self._recording.started[place].parent_id or "")
+
+    def common(self) -> int:
+        """The `seq` before which nothing will differ from the recording."""
+        answers = self._edits.answers
+        changing = (
+            seq
+            for place, seq in enumerate(self._recording.seqs)
+            if not self._past[place] or place in answers
+        )
+        return next(changing, 0)
+
+    def keep(self, prefix: Prefix) -> None:
+        """Write nothing of a prefix; before `run`."""
+        self._kept = prefix.until
+        self._emission.keep(prefix)
 
     def run(self) -> Executing:
         """Write every event once; gives how it ended."""
         for seq, event in self._events:
-            if isinstance(event, StepStarted):
+            if seq < self._kept:
+                self._pass(event)
+            elif isinstance(event, StepStarted):
                 yield from self._start(seq, event)
                 self._open[event.step_id] = event
                 if self._stop is not None:
@@ -82,6 +116,12 @@ class Graph:
             if isinstance(event, StepEnded):
                 self._open.pop(event.step_id, None)
         return self._executed()
+
+    def _pass(self, event: Event) -> None:
+        self._count(event, self._emission.moved(event.time_ns))
+        if isinstance(event, StepStarted):
+            self._matched += 1
+            self._open[event.step_id] = event
 
     def _start(self, seq: int, event: StepStarted) -> Climb:
         place = self._recording.by_key[event.key]
@@ -293,8 +333,11 @@ class Graph:
 
     def _emit(self, event: Event) -> None:
         self.page.events.append(event)
+        self._count(event, event.time_ns)
+
+    def _count(self, event: Event, time_ns: int) -> None:
         self._counts[str(event.writer)] += 1
-        self._last_ns = max(self._last_ns, event.time_ns)
+        self._last_ns = max(self._last_ns, time_ns)
 
 
 def _ref(role: str, root: str | None, size: int) -> ArtifactRef:

@@ -46,7 +46,7 @@ class NewSteps:
         self._recording, self._emission, self._spec, self._page = recording, emission, spec, page
         self._run = RunId(emission.target.run_id)
         parent = next((s for s in recording.started if s.step_id == step.parent_id), None)
-        self._parent = None if parent is None else step_id(self._run, parent.writer, parent.key)
+        self._above = parent
         self._now = emission.target.begins_ns
         self.last_ns = self._now
 
@@ -64,6 +64,13 @@ class NewSteps:
         if not beside:
             self._now = max(self._now, moved.time_ns)
         self._emit(moved)
+
+    def keep(self, event: Event) -> None:
+        """A recorded event that is not written: the new run shares it."""
+        moved = self._emission.moved(event.time_ns)
+        self._now = max(self._now, moved)
+        self.last_ns = max(self.last_ns, moved)
+        self.counts[str(event.writer)] += 1
 
     def begin(
         self,
@@ -89,7 +96,7 @@ class NewSteps:
                 name=wanted.name,
                 key=wanted.key,
                 strand=self.strand,
-                parent_id=self._parent,
+                parent_id=None if self._above is None else self._emission.new_id(self._above),
                 site=wanted.site,
                 subtype=step.subtype if step else None,
                 effect=wanted.effect,
@@ -136,8 +143,7 @@ class NewSteps:
 
     def new_id(self, place: int) -> str:
         """The id that a recorded step has in the new run."""
-        recorded = self._recording.started[place]
-        return step_id(self._run, recorded.writer, recorded.key)
+        return self._emission.new_id(self._recording.started[place])
 
     @property
     def ended_ns(self) -> int:

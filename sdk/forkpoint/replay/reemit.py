@@ -26,6 +26,7 @@ from forkpoint.events.model import (
     SourceRef,
     StepStarted,
 )
+from forkpoint.replay.prefix import Prefix
 
 _OWN_ROLES = frozenset({"replay_report", "edits", "policy"})
 """Artifacts of a run that tell of its own replay, not of what it did."""
@@ -65,11 +66,20 @@ class Reemission:
             artifacts=_kept(self.start.artifacts),
         )
 
+    def keep(self, prefix: Prefix) -> None:
+        """The steps of a shared prefix keep their ids."""
+        self._steps.update((step, step) for step in prefix.started)
+
+    def new_id(self, step: StepStarted) -> str:
+        """The id that a recorded step has in the new run."""
+        known = self._steps.get(step.step_id)
+        return known or step_id(RunId(self.target.run_id), step.writer, step.key)
+
     def event(self, seq: int, event: Event) -> Event:
         """The same event in the new run; a step says that it was served as recorded."""
         run, time_ns = RunId(self.target.run_id), self.moved(event.time_ns)
         if isinstance(event, StepStarted):
-            new = step_id(run, event.writer, event.key)
+            new = self.new_id(event)
             self._steps[event.step_id] = new
             return replace(
                 event,

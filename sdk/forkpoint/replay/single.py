@@ -18,6 +18,7 @@ from forkpoint.replay.fresh import Ask, Executed, Page, Reply, ended_with, signe
 from forkpoint.replay.inputs import changed_parts
 from forkpoint.replay.ladder import Executing, masked
 from forkpoint.replay.plan import spec_cut
+from forkpoint.replay.prefix import Prefix
 from forkpoint.replay.recording import Recording
 from forkpoint.replay.reemit import Reemission
 from forkpoint.replay.spec import ReplaySpec
@@ -43,6 +44,13 @@ class Single:
         self._place = cut.place
         self._edits = EditPlan(spec.edits, recording, cut)
         self._purse = Purse(spec.policy.budgets, now)
+
+    def common(self) -> int:
+        """Nothing of the recording stands in the new run."""
+        return 0
+
+    def keep(self, prefix: Prefix) -> None:
+        """There is no prefix."""
 
     def run(self) -> Executing:
         """Ask once; gives a run of one step, or the code of what forbids it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from forkpoint_server.artifacts.inheritance import pass_on
 from forkpoint_server.db.engine import Driver
 
 DAY_NS = 24 * 3600 * 10**9
@@ -21,6 +22,7 @@ _OF_A_RUN = (
     "replay_progress",
     "replay_session",
     "baseline",
+    "run_share",
     "run",
 )
 
@@ -120,6 +122,7 @@ async def plan(driver: Driver, project_id: int, rules: Rules, *, now_ns: int) ->
 async def delete_runs(driver: Driver, project_id: int, run_ids: Sequence[str]) -> int:
     """Delete runs of a project with everything that is theirs alone; how many there were.
 
+    What forks share with them passes to one of these first.
     Blocks stay until the next collection finds that nothing reaches them.
     """
     rows = await driver.fetch(
@@ -135,6 +138,7 @@ async def delete_runs(driver: Driver, project_id: int, run_ids: Sequence[str]) -
         list(run_ids),
     )
     found = [row[0] for row in rows]
+    await pass_on(driver, project_id, found)
     for table in _OF_A_RUN:
         await driver.execute(f"delete from {table} where run_id = any ($1::uuid[])", found)
     for table in _OF_A_PAIR:

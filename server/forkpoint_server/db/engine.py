@@ -170,6 +170,8 @@ def _engine(url: str, pool: _Pool, *, read_only: bool) -> AsyncEngine:
         "statement_timeout": str(pool.statement_timeout_ms),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
         "default_transaction_read_only": "on" if read_only else "off",
+        # a reader sees one state: which rows a fork shares, and then those rows
+        "default_transaction_isolation": "repeatable read" if read_only else "read committed",
         "application_name": "forkpoint",
     }
     engine = create_async_engine(

@@ -90,6 +90,23 @@ baseline = Table(
     Column("proven_ns", BigInteger, nullable=False),
 )
 
+run_share = Table(
+    "run_share",
+    metadata,
+    uuid_column("run_id", key=True),
+    # Its events from here until before `until_seq`, and the steps that ended there, are rows of
+    # `source_run_id`; of itself once the run it shared with was deleted.
+    Column("from_seq", BigInteger, primary_key=True),
+    Column("until_seq", BigInteger, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    uuid_column("source_run_id"),
+    # What is added to the times of those rows.
+    Column("moved_ns", BigInteger, nullable=False),
+    # Ids of steps that were open at `until_seq`: the run has its own rows of them.
+    Column("own_steps", ARRAY(Text), nullable=False),
+    Column("executor", Text, nullable=False),
+)
+
 runner = Table(
     "runner",
     metadata,

@@ -29,9 +29,10 @@ from forkpoint.diff.table import (
     table_of,
 )
 from forkpoint.events.kinds import Kind
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.whole import Whole, rows_of, whole_of
 from forkpoint_server.errors import NotFound
 
 RUN = UUID(int=0)
@@ -71,7 +72,7 @@ _STEPS = """
       count(replay) as replayed
     from (
       select *
-      from step
+      from {steps} as step
       where run_id = :run {where}
       order by seq
     ) as step
@@ -82,19 +83,11 @@ _ARTIFACTS = """
       array_agg(role) filter (where {readable}) as role,
       string_agg(root, '') filter (where {readable}) as root,
       string_agg(uuid_send(step_id), '') filter (where state <> 'clean') as unreadable
-    from artifact
+    from {artifacts} as artifact
     where run_id = :run {where} and (role like 'input.%' or role in ('output', 'error'))
 """.replace("{readable}", "state = 'clean' and root is not null")
 _LATER = "and (seq > :head or seq = any (:open))"
-_SELECT_STEPS, _SELECT_LATER_STEPS = (
-    text(_STEPS.replace("{where}", where)).bindparams(
-        absent=ABSENT, unsketched=NO_SKETCH, nothing=NOTHING
-    )
-    for where in ("", _LATER)
-)
-_SELECT_ARTIFACTS, _SELECT_LATER_ARTIFACTS = (
-    text(_ARTIFACTS.replace("{where}", where)) for where in ("", "and step_id = any (:steps)")
-)
+_OF_STEPS = "and step_id = any (:steps)"
 _SELECT_STANDING = text("""
     select run_id, head, finished
     from run
@@ -136,10 +129,11 @@ async def load_columns(
     run = (await connection.execute(_SELECT_RUN, where)).mappings().one_or_none()
     if run is None:
         raise NotFound("run")
+    whole = await whole_of(connection, project_id, str(run_id))
     if known is None or run["finished"]:
-        steps, output = await _all_steps(connection, run_id)
+        steps, output = await _all_steps(connection, whole)
     else:
-        steps, output = await _later_steps(connection, run_id, known)
+        steps, output = await _later_steps(connection, whole, known)
     return RunColumns(
         run_id=str(run["run_id"]),
         head=run["head"],
@@ -154,26 +148,37 @@ async def load_columns(
     )
 
 
-async def _all_steps(connection: AsyncConnection, run_id: UUID) -> tuple[StepTable, str | None]:
-    where = {"run": run_id}
-    steps = (await connection.execute(_SELECT_STEPS, where)).mappings().one()
-    artifacts = (await connection.execute(_SELECT_ARTIFACTS, where)).mappings().one()
+async def _all_steps(connection: AsyncConnection, whole: Whole) -> tuple[StepTable, str | None]:
+    where = {"run": UUID(whole.run_id)}
+    steps = (await connection.execute(_steps(whole), where)).mappings().one()
+    artifacts = (await connection.execute(_artifacts(whole), where)).mappings().one()
     return await asyncio.to_thread(_unpacked, steps, artifacts)
 
 
 async def _later_steps(
-    connection: AsyncConnection, run_id: UUID, known: RunColumns
+    connection: AsyncConnection, whole: Whole, known: RunColumns
 ) -> tuple[StepTable, str | None]:
     table = known.steps if isinstance(known.steps, StepTable) else table_of(known.steps)
     seen = zip(table.seq, column(table, "status"), table.unreadable, strict=True)
     unsettled = [seq for seq, status, unreadable in seen if status == "running" or unreadable]
-    where = {"run": run_id, "head": known.head, "open": unsettled}
-    steps = (await connection.execute(_SELECT_LATER_STEPS, where)).mappings().one()
+    run = UUID(whole.run_id)
+    where = {"run": run, "head": known.head, "open": unsettled}
+    steps = (await connection.execute(_steps(whole, _LATER), where)).mappings().one()
     ids = _pieces(steps["step_id"] or b"", _UUID)
     owners = [RUN, *(UUID(bytes=step_id) for step_id in ids)]
-    found = await connection.execute(_SELECT_LATER_ARTIFACTS, {"run": run_id, "steps": owners})
+    found = await connection.execute(_artifacts(whole, _OF_STEPS), {"run": run, "steps": owners})
     later, output = await asyncio.to_thread(_unpacked, steps, found.mappings().one())
     return await asyncio.to_thread(grown, table, later), output
+
+
+def _steps(whole: Whole, where: str = "") -> TextClause:
+    statement = _STEPS.replace("{steps}", rows_of("step", [whole])).replace("{where}", where)
+    return text(statement).bindparams(absent=ABSENT, unsketched=NO_SKETCH, nothing=NOTHING)
+
+
+def _artifacts(whole: Whole, where: str = "") -> TextClause:
+    artifacts = rows_of("artifact", [whole])
+    return text(_ARTIFACTS.replace("{artifacts}", artifacts).replace("{where}", where))
 
 
 def _unpacked(steps: RowMapping, artifacts: RowMapping) -> tuple[StepTable, str | None]:

@@ -13,6 +13,7 @@ from forkpoint.diff.sketching import HISTORY, Sketcher
 from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.artifacts.trees import load_closure
 from forkpoint_server.db.engine import Database, driver
+from forkpoint_server.db.whole import whole_of
 from forkpoint_server.diff.columns import load_columns
 from forkpoint_server.diff.lazily import known_blocks
 from forkpoint_server.errors import LimitExceeded
@@ -22,16 +23,25 @@ BATCH = 200
 BUDGET = 64 * 1024 * 1024
 """Bytes of blocks of one batch; steps of a larger one have no sketch."""
 
+_OPENED = "select seq from step where run_id = $1 and seq < $2"
+"""Steps that were open where a fork left what it shares, so their rows are its own."""
+
 
 async def sketch_run(
     database: Database, project_id: int, run_id: UUID, *, blobs: BlobStore | None
 ) -> int:
-    """Sketch all steps of a run; how many have one. Doing it again writes the same."""
+    """Sketch all steps that a run does not share; how many have one. Again writes the same."""
     async with database.reading(project_id) as connection:
         steps = (await load_columns(connection, project_id, run_id)).steps
+        shared = (await whole_of(connection, project_id, str(run_id))).until
+        opened = await (await driver(connection)).fetch(_OPENED, run_id, shared) if shared else []
     sketcher, count = Sketcher(), 0
-    for first in range(0, len(steps), BATCH):
-        batch = steps[first : first + BATCH]
+    seqs = {row["seq"] for row in opened}
+    own = next((place for place, step in enumerate(steps) if step.seq >= shared), len(steps))
+    early = [step for step in steps[:own] if step.seq in seqs]
+    batches = [(early, own)] if early else []
+    batches += [(steps[first : first + BATCH], first) for first in range(own, len(steps), BATCH)]
+    for batch, first in batches:
         found = await _sketches(database, project_id, sketcher, batch, _before(steps, first), blobs)
         await _store(database, project_id, run_id, found)
         count += len(found)

@@ -124,7 +124,7 @@ class Materialiser:
             return
         parent = self._known.get((event.run_id, event.parent_id or ""))
         depth = 0 if parent is None else parent.depth + 1
-        self._rows.steps[where] = _step_row(
+        self._rows.steps[where] = step_row(
             event,
             seq=seq,
             depth=depth,
@@ -160,7 +160,7 @@ class Materialiser:
             )
 
 
-def _step_row(
+def step_row(
     event: StepStarted,
     *,
     seq: int,
@@ -169,6 +169,7 @@ def _step_row(
     parent_seq: int | None,
     project_id: int,
 ) -> StepRow:
+    """The row of a step that begins."""
     return StepRow(
         run_id=event.run_id,
         step_id=event.step_id,

@@ -32,6 +32,7 @@ from forkpoint_server.ingestion.otlp.finishing import end_now
 from forkpoint_server.ingestion.rows import Rows
 from forkpoint_server.ingestion.rulesets import is_known
 from forkpoint_server.ingestion.sequence import Order
+from forkpoint_server.ingestion.sharing import Share, does_share, share_rows
 from forkpoint_server.ingestion.start import check_open, insert_run
 from forkpoint_server.ingestion.state import RunState, lock_runs, store_runs
 from forkpoint_server.ingestion.stored import load_orders
@@ -49,6 +50,8 @@ class StartResult:
     run_id: str
     created: bool
     missing: tuple[str, ...] = ()
+    shares: bool = False
+    """Whether it begins with the rows it was to share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,11 @@ async def start_run(
     live: Publisher | None = None,
     clock: Callable[[], int] = time.time_ns,
     open_runs: int | None = None,
+    share: Share | None = None,
 ) -> StartResult:
     """Store a `RunStart`; a repetition is a sign of life and changes nothing else.
+
+    `share`: begin with rows of another run, where these cannot change any more.
 
     Raises `BadRequest`, `Conflict` if the id stands for another record, and `RateLimited` if the
     project has `open_runs` running already.
@@ -90,6 +96,7 @@ async def start_run(
         if lacking:
             return StartResult(run_id=start.run_id, created=False, missing=_texts(lacking))
         known = is_known(start.ruleset_id, registered=intake.epoch.rulesets)
+        head = -1
         created = await insert_run(
             intake.driver,
             _readable(start, known=known),
@@ -101,10 +108,14 @@ async def start_run(
             run = (await lock_runs(intake.driver, [start.run_id]))[start.run_id]
             run.stored_bytes += await intake.store_blocks(arrived)
             await _hang(intake, run, refs)
+            if share is not None:
+                await share_rows(intake, run, share)
+            head = run.head
             await store_runs(intake.driver, [run], now_ns=intake.now_ns)
+        shares = share is not None and await does_share(intake.driver, start.run_id)
     if created:
-        await (live or Silent()).published(start.run_id, 0, -1)
-    return StartResult(run_id=start.run_id, created=created)
+        await (live or Silent()).published(start.run_id, 0, head)
+    return StartResult(run_id=start.run_id, created=created, shares=shares)
 
 
 async def finish_run(

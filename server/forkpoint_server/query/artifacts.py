@@ -9,6 +9,8 @@ from forkpoint.events.kinds import ArtifactState
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.whole import rows_of, whole_of, wholes_of
+
 RUN_ITSELF = "00000000-0000-0000-0000-000000000000"
 """Stands for the step id of artifacts that hang on the run."""
 
@@ -31,12 +33,15 @@ async def artifacts_of(
     connection: AsyncConnection, project_id: int, owners: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], list[ArtifactRow]]:
     """All artifacts of each (run id, step id), by role. Index: primary key."""
+    runs = list(dict.fromkeys(run_id for run_id, _ in owners))
+    wholes = await wholes_of(connection, project_id, runs)
+    artifacts = rows_of("artifact", wholes, where="step_id = any (cast(:steps as uuid[]))")
     rows = await connection.execute(
-        text("""
+        text(f"""
             select a.run_id::text, a.step_id::text, a.role, a.root, a.size, a.state, a.reason,
                 a.media_type
             from unnest(cast(:runs as uuid[]), cast(:steps as uuid[])) as owner (run_id, step_id)
-            join artifact a on a.run_id = owner.run_id and a.step_id = owner.step_id
+            join {artifacts} a on a.run_id = owner.run_id and a.step_id = owner.step_id
             where a.project_id = :project_id
             order by a.role
         """),
@@ -63,12 +68,16 @@ async def states_of_root(
 
     Index: primary key with `run_id`; without it the project is searched.
     """
-    where = "true" if run_id is None else "run_id = cast(:run_id as uuid)"
+    where, artifacts = "true", "artifact"
+    if run_id is not None:
+        where = "run_id = cast(:run_id as uuid)"
+        whole = await whole_of(connection, project_id, run_id)
+        artifacts = rows_of("artifact", [whole], where="root = :root")
     values = {} if run_id is None else {"run_id": run_id}
     rows = await connection.execute(
         text(f"""
             select distinct state, reason
-            from artifact
+            from {artifacts} as artifact
             where project_id = :project_id and root = :root and {where}
             order by state, reason
         """),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.whole import rows_of, whole_of
 from forkpoint_server.query.runfilter import KINDS
 
 FEED_ROWS = 2_000
@@ -71,11 +72,14 @@ async def feed_page(
 
     Starts carry what the step is, ends carry how it went; only gaps and notes need their body.
     """
+    whole = await whole_of(connection, project_id, run_id)
+    events = rows_of("event", [whole], where="seq > :after", tail="order by seq limit :rows")
+    steps = rows_of("step", [whole], where="step_id = any (array(select step_id from page))")
     found = await connection.execute(
-        text("""
+        text(f"""
             with page as (
                 select *
-                from event
+                from {events} as event
                 where run_id = cast(:run_id as uuid) and project_id = :project_id and seq > :after
                 order by seq
                 limit :rows
@@ -105,7 +109,7 @@ async def feed_page(
                 cast(body.value->>'count' as bigint),
                 body.value->>'reason'
             from page e
-            left join step s on s.run_id = e.run_id and s.step_id = e.step_id
+            left join {steps} s on s.run_id = e.run_id and s.step_id = e.step_id
             left join lateral (
                 select cast(convert_from(e.body, 'UTF8') as jsonb) as value
             ) body on e.event_type in ('gap', 'note')

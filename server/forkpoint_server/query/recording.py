@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.tables import RUN_ITSELF
+from forkpoint_server.db.whole import of_steps, rows_of, whole_of
 from forkpoint_server.query.events import EventRow
 
 PAGE_EVENTS = 2_000
@@ -62,15 +64,19 @@ async def events_after(
     derived: bool = False,
 ) -> Sequence[EventRow]:
     """The next events, at most `first` and at most half the byte budget, but at least one."""
-    table = "derived_event" if derived else "event"
+    whole = await whole_of(connection, project_id, run_id)
+    events = rows_of("event", [whole], where="seq > :after", tail="order by seq limit :first")
+    table = "derived_event" if derived else events
+    time = "0" if derived else "time_ns"
     rows = await connection.execute(
         text(f"""
-            select seq, body
+            select seq, body, time
             from (
-                select seq, body, sum(length(body)) over (order by seq) - length(body) as before
+                select seq, body, time,
+                    sum(length(body)) over (order by seq) - length(body) as before
                 from (
-                    select seq, body
-                    from {table}
+                    select seq, body, {time} as time
+                    from {table} as event
                     where run_id = cast(:run_id as uuid) and project_id = :project_id
                         and seq > :after
                     order by seq
@@ -88,7 +94,7 @@ async def events_after(
             "budget": PAGE_BYTES // 2,
         },
     )
-    return [EventRow(row[0], bytes(row[1])) for row in rows]
+    return [EventRow(row[0], whole.body(row[0], bytes(row[1]), row[2])) for row in rows]
 
 
 async def clean_roots(
@@ -98,15 +104,24 @@ async def clean_roots(
 
     Artifacts of the run itself come with seq -1, and only with a range that begins there.
     """
+    whole = await whole_of(connection, project_id, run_id)
+    near = "seq between :first and :last or end_seq between :first and :last"
+    steps = rows_of("step", [whole], where=near)
+    artifacts = rows_of("artifact", [whole], where=of_steps(steps))
     rows = await connection.execute(
-        text("""
-            select distinct coalesce(s.seq, -1) as seq, a.root
-            from artifact a
-            left join step s on s.run_id = a.run_id and s.step_id = a.step_id
+        text(f"""
+            select -1 as seq, root
+            from artifact
+            where run_id = cast(:run_id as uuid) and step_id = '{RUN_ITSELF}'
+                and project_id = :project_id and state = 'clean' and root is not null
+                and -1 between :first and :last
+            union
+            select s.seq, a.root
+            from {artifacts} a
+            join {steps} s on s.run_id = a.run_id and s.step_id = a.step_id
             where a.run_id = cast(:run_id as uuid) and a.project_id = :project_id
                 and a.state = 'clean' and a.root is not null
-                and (coalesce(s.seq, -1) between :first and :last
-                    or s.end_seq between :first and :last)
+                and (s.seq between :first and :last or s.end_seq between :first and :last)
             order by seq
         """),
         {"run_id": run_id, "project_id": project_id, "first": first, "last": last},

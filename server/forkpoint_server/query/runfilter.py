@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from forkpoint.events.kinds import Kind
 
+from forkpoint_server.db.whole import STEPS_OF_RUN
+
 KINDS = tuple(Kind)
 """Kinds in the order of their numbers in the table."""
 
@@ -31,7 +33,7 @@ class RunFilter:
     """True: only traces without an agent; else they are left out, and so are mirrors."""
 
 
-_OF_STEPS = "exists (select 1 from step s where s.run_id = r.run_id and {})"
+_OF_STEPS = f"exists (select 1 from {STEPS_OF_RUN} where {{}})"
 _TOOL = KINDS.index(Kind.TOOL)
 _CONDITIONS = {
     "status": "r.status = any(cast(:status as text[]))",

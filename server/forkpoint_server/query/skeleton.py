@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.whole import rows_of, whole_of
 from forkpoint_server.errors import BadRequest
 from forkpoint_server.query.columns import Element, encoded, joined
 
@@ -51,6 +52,7 @@ async def skeleton_chunk(
         f'{joined(expression, element, order="seq")} as "{name}"'
         for name, (expression, element) in _COLUMNS.items()
     )
+    steps = rows_of("step", [await whole_of(connection, project_id, run_id)])
     rows = await connection.execute(
         text(f"""
             with page as materialized (
@@ -58,7 +60,7 @@ async def skeleton_chunk(
                 from (
                     select seq, parent_seq, tokens_in, tokens_out, cost_micro_usd, lane, name,
                         flags, depth, kind, start_ns, end_ns
-                    from step
+                    from {steps} as step
                     where run_id = cast(:run_id as uuid) and project_id = :project_id
                     order by seq
                     offset :skipped

@@ -11,12 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from forkpoint_server.artifacts.store import BlobStore
 from forkpoint_server.artifacts.trees import load_closure
+from forkpoint_server.db.whole import of_steps, rows_of, whole_of
 from forkpoint_server.errors import LimitExceeded
 from forkpoint_server.query.provenance import Edge, Output, trace
 from forkpoint_server.query.steps import StepRow, previous_same_scope
 
 CANDIDATES = (200, 40, 8)
 """How many neighbours are looked at; fewer when their payload is too much."""
+SPARSE = 4
+"""Steps of a fork that are gone through for each output that is looked at, at most."""
 BUDGET = 16 * 1024 * 1024
 """Bytes of blocks that one question may load."""
 
@@ -78,6 +81,7 @@ class Flows:
             run_id,
             "a.role like 'input.%' and s.seq = any(cast(:seqs as bigint[])) order by s.seq, a.role",
             {"seqs": list(seqs)},
+            near="seq = any(cast(:seqs as bigint[]))",
         )
 
     async def _inputs_after(self, step: StepRow, *, most: int) -> list[StoredPart]:
@@ -85,12 +89,14 @@ class Flows:
             step.run_id,
             """a.role like 'input.%' and s.seq in (
                 select seq
-                from step
+                from {steps} as step
                 where run_id = s.run_id and seq > :end_seq
                 order by seq
                 limit :most
             ) order by s.seq, a.role""",
             {"end_seq": step.end_seq, "most": most},
+            near="seq > :end_seq",
+            tail="order by seq limit :most",
         )
 
     async def _outputs_before(self, step: StepRow, *, most: int) -> list[StoredPart]:
@@ -98,24 +104,40 @@ class Flows:
             step.run_id,
             "a.role = 'output' and s.end_seq < :seq order by s.seq desc limit :most",
             {"seq": step.seq, "most": most},
+            near="end_seq < :seq",
+            tail=f"order by seq desc limit {SPARSE * most}",
         )
 
     async def _output(self, step: StepRow) -> StoredPart | None:
         found = await self._parts(
-            step.run_id, "a.role = 'output' and s.seq = :seq", {"seq": step.seq}
+            step.run_id,
+            "a.role = 'output' and s.seq = :seq",
+            {"seq": step.seq},
+            near="seq = :seq",
         )
         return found[0] if found else None
 
     async def _parts(
-        self, run_id: str, condition: str, values: Mapping[str, object]
+        self,
+        run_id: str,
+        condition: str,
+        values: Mapping[str, object],
+        *,
+        near: str,
+        tail: str = "",
     ) -> list[StoredPart]:
+        whole = await whole_of(self.connection, self.project_id, run_id)
+        steps = rows_of("step", [whole], where=near, tail=tail)
+        artifacts = rows_of("artifact", [whole], where=of_steps(steps))
         rows = await self.connection.execute(
             text(f"""
                 select s.seq, a.role, a.root
-                from step s
-                join artifact a on a.run_id = s.run_id and a.step_id = s.step_id
+                from {steps} s
+                join {artifacts} a
+                    on a.run_id = s.run_id and a.step_id = s.step_id
                 where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
-                    and a.state = 'clean' and a.root is not null and {condition}
+                    and a.state = 'clean' and a.root is not null
+                    and {condition.format(steps=steps)}
             """),
             {**values, "run_id": run_id, "project_id": self.project_id},
         )

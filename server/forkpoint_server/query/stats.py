@@ -9,15 +9,16 @@ from forkpoint.events.kinds import Kind
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.whole import STEPS_OF_RUN
 from forkpoint_server.query.runfilter import KINDS, RunFilter, conditions
 
 MOST_GROUPS = 400
 
-_STEP_NAMES = """
+_STEP_NAMES = f"""
     cross join lateral (
-        select distinct {0} as value
-        from step s
-        where s.run_id = r.run_id and {1}
+        select distinct {{0}} as value
+        from {STEPS_OF_RUN}
+        where {{1}}
     ) as used"""
 
 

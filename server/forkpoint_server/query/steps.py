@@ -10,6 +10,7 @@ from forkpoint.events.kinds import Kind
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.whole import rows_of, whole_of, wholes_of
 from forkpoint_server.query.pages import Page, check_first, make_page, read_cursor
 from forkpoint_server.query.runfilter import KINDS, contains_pattern
 
@@ -71,6 +72,7 @@ COLUMNS = """
     s.cost_micro_usd, s.attempts, s.chunks, s.signature, s.delta, s.contended, s.replay::text,
     (select a.seq from step a where a.run_id = s.run_id and a.step_id = s.asked_by)
 """
+"""Of a step `s`; only derived runs know who asked for one, and these share no rows."""
 _CONDITIONS = {
     "kind": "s.kind = any(cast(:kind as int[]))",
     "status": "s.status = any(cast(:step_status as text[]))",
@@ -101,11 +103,14 @@ async def steps_by_number(
     connection: AsyncConnection, project_id: int, numbers: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], StepRow]:
     """Steps by run and step number. Index: unique (run_id, seq)."""
+    runs = list(dict.fromkeys(run_id for run_id, _ in numbers))
+    wholes = await wholes_of(connection, project_id, runs)
+    steps = rows_of("step", wholes, where="seq = any (cast(:seqs as bigint[]))")
     rows = await connection.execute(
         text(f"""
             select {COLUMNS}
             from unnest(cast(:runs as uuid[]), cast(:seqs as bigint[])) as asked (run_id, seq)
-            join step s on s.run_id = asked.run_id and s.seq = asked.seq
+            join {steps} s on s.run_id = asked.run_id and s.seq = asked.seq
             where s.project_id = :project_id
         """),
         {
@@ -122,7 +127,7 @@ async def step_by_key(
 ) -> StepRow | None:
     """The first step of a run with this call key. Index: (run_id), filtered."""
     return await _one(
-        connection, project_id, run_id, "s.key = :key order by s.seq limit 1", {"key": key}
+        connection, project_id, run_id, "key = :key", "order by seq limit 1", {"key": key}
     )
 
 
@@ -130,24 +135,24 @@ async def previous_same_scope(
     connection: AsyncConnection, project_id: int, step: StepRow
 ) -> StepRow | None:
     """The last model step before this one under the same parent and strand."""
-    condition = f"""s.kind = {KINDS.index(Kind.MODEL)}
-        and s.seq < :seq
-        and s.strand = :strand
-        and s.parent_id is not distinct from cast(:parent_id as uuid)
-        order by s.seq desc
-        limit 1"""
+    condition = f"""kind = {KINDS.index(Kind.MODEL)}
+        and seq < :seq
+        and strand = :strand
+        and parent_id is not distinct from cast(:parent_id as uuid)"""
     values = {"seq": step.seq, "strand": step.strand, "parent_id": step.parent_id}
-    return await _one(connection, project_id, step.run_id, condition, values)
+    tail = "order by seq desc limit 1"
+    return await _one(connection, project_id, step.run_id, condition, tail, values)
 
 
 async def answers_of(
     connection: AsyncConnection, project_id: int, step: StepRow, *, first: int
 ) -> list[StepRow]:
     """Tool steps that a model step asked for, by number. Index: unique (run_id, seq)."""
+    steps = rows_of("step", [await whole_of(connection, project_id, step.run_id)])
     rows = await connection.execute(
         text(f"""
             select {COLUMNS}
-            from step s
+            from {steps} s
             where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
                 and s.seq > :seq and s.asked_by = cast(:step_id as uuid)
             order by s.seq
@@ -177,10 +182,13 @@ async def steps_page(
     check_first(first)
     where, values = conditions(filter)
     values["after"] = -1 if after is None else read_cursor(after, int)[0]
+    whole = await whole_of(connection, project_id, run_id)
+    tail = "order by seq limit :rows" if where == "true" else ""
+    steps = rows_of("step", [whole], where="seq > :after", tail=tail)
     rows = await connection.execute(
         text(f"""
             select {COLUMNS}
-            from step s
+            from {steps} s
             where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
                 and s.seq > :after and {where}
             order by s.seq
@@ -197,10 +205,11 @@ async def count_steps(
 ) -> int:
     """How many steps of a run a filter leaves."""
     where, values = conditions(filter)
+    steps = rows_of("step", [await whole_of(connection, project_id, run_id)])
     rows = await connection.execute(
         text(f"""
             select count(*)
-            from step s
+            from {steps} s
             where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id and {where}
         """),
         {**values, "run_id": run_id, "project_id": project_id},
@@ -212,14 +221,18 @@ async def _one(
     connection: AsyncConnection,
     project_id: int,
     run_id: str,
-    condition: str,
+    where: str,
+    tail: str,
     values: Mapping[str, object],
 ) -> StepRow | None:
+    whole = await whole_of(connection, project_id, run_id)
+    steps = rows_of("step", [whole], where=where, tail=tail)
     rows = await connection.execute(
         text(f"""
             select {COLUMNS}
-            from step s
-            where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id and {condition}
+            from {steps} s
+            where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id and {where}
+            {tail.replace("by seq", "by s.seq")}
         """),
         {**values, "run_id": run_id, "project_id": project_id},
     )

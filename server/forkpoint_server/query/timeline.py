@@ -9,6 +9,7 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from forkpoint_server.db.whole import rows_of, whole_of
 from forkpoint_server.query.columns import Element, encoded, joined
 from forkpoint_server.query.steps import StepFilter, conditions
 from forkpoint_server.query.window import (
@@ -39,21 +40,21 @@ _SELECTED = ",\n".join(
 _BY_TIME = """
     select s.seq, s.lane, s.kind, s.flags | case when {where} then 0 else {filtered} end as flags,
         s.start_ns as at, coalesce(s.end_ns, :open_end) as until
-    from step s
+    from {steps} s
     where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
 """
 # Where an end stands on the axis of steps: how many steps had begun before it, looked up by halving
 # in the list of all starts. Sorting starts and ends together is several times slower.
 _STARTS = """(
         select array_agg(seq order by seq)
-        from step
+        from {steps} as step
         where run_id = cast(:run_id as uuid) and project_id = :project_id
     )"""
 _BY_STEP = """
     select s.seq, s.lane, s.kind, s.flags | case when {where} then 0 else {filtered} end as flags,
         cast(width_bucket(s.seq, {starts}) - 1 as bigint) as at,
         cast(coalesce(width_bucket(s.end_seq, {starts}), :open_end) as bigint) as until
-    from step s
+    from {steps} s
     where s.run_id = cast(:run_id as uuid) and s.project_id = :project_id
 """
 # The greatest of a bucket by error, duration and earliness stands for it; what else is known of it
@@ -139,8 +140,9 @@ async def timeline_slice(
         else covered_window(extent.low, extent.high, asked=wanted, width=width)
     )
     where, values = conditions(filter)
+    steps = rows_of("step", [await whole_of(connection, project_id, run_id)])
     rows = await connection.execute(
-        text(_statement(axis, where, exact=exact)),
+        text(_statement(axis, steps, where, exact=exact)),
         {
             **values,
             **_places(window, extent),
@@ -166,8 +168,9 @@ async def extent_of(
     connection: AsyncConnection, project_id: int, run_id: str, *, axis: Axis
 ) -> Extent | None:
     """The ends of a run on an axis: of its own record, widened to its steps. Primary keys."""
+    steps = rows_of("step", [await whole_of(connection, project_id, run_id)])
     rows = await connection.execute(
-        text("""
+        text(f"""
             select
                 least(r.started_ns, s.low), greatest(r.ended_ns, r.started_ns, s.high),
                 s.steps, r.head, r.revision
@@ -175,7 +178,7 @@ async def extent_of(
             cross join (
                 select count(*) as steps, min(start_ns) as low,
                     greatest(max(start_ns), max(end_ns)) as high
-                from step
+                from {steps} as step
                 where run_id = cast(:run_id as uuid) and project_id = :project_id
             ) as s
             where r.run_id = cast(:run_id as uuid) and r.project_id = :project_id
@@ -191,9 +194,9 @@ async def extent_of(
     return Extent(low=low, high=high, steps=steps, head=head, revision=revision)
 
 
-def _statement(axis: Axis, where: str, *, exact: bool) -> str:
+def _statement(axis: Axis, steps: str, where: str, *, exact: bool) -> str:
     placed = (_BY_STEP if axis == "steps" else _BY_TIME).format(
-        where=where, filtered=_FILTERED, starts=_STARTS
+        where=where, filtered=_FILTERED, starts=_STARTS.format(steps=steps), steps=steps
     )
     coarser = "0" if exact else "(select coarser from chosen)"
     return f"""

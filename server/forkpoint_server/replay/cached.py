@@ -76,23 +76,33 @@ async def find_answers(
           where project_id = $1 and run_id <> $3 and finished and intake <> 'otlp'
             and ($2::uuid[] is null or run_id = any ($2::uuid[]))
           order by started_ns desc, run_id
-          limit $10)
-        select step.run_id::text, step.step_id::text, step.key, step.seq, event.body
-        from candidate
-        join step on step.run_id = candidate.run_id and step.project_id = $1
+          limit $10),
+        held as materialized (
+          select run_id, started_ns, run_id as holder, 0 as first, null::bigint as until, 0 as moved
+          from candidate
+          union all
+          select run_id, started_ns, source_run_id, from_seq, until_seq, moved_ns
+          from candidate
+          join run_share using (run_id)
+          where source_run_id <> run_id)
+        select held.run_id::text, step.step_id::text, step.key, step.seq, event.body
+        from held
+        join step on step.run_id = held.holder and step.project_id = $1
+          and (held.until is null or step.end_seq >= held.first and step.end_seq < held.until)
         join event on event.run_id = step.run_id and event.seq = step.end_seq
           and event.project_id = $1
-        where step.signature = $4 and step.kind = $5 and step.name = $6 and step.end_ns >= $7
+        where step.signature = $4 and step.kind = $5 and step.name = $6
+          and step.end_ns + held.moved >= $7
           and (step.status = 'ok' or $8 and step.status = 'error')
           and not step.step_id = any ($9::uuid[])
           and not exists (
             select from step as marked
-            where marked.run_id = step.run_id and marked.replay ? 'taint')
+            where marked.run_id = held.run_id and marked.replay ? 'taint')
           and not exists (
             select from artifact
             where artifact.run_id = step.run_id and artifact.step_id = step.step_id
               and artifact.state <> 'clean')
-        order by candidate.started_ns desc, candidate.run_id, step.seq
+        order by held.started_ns desc, held.run_id, step.seq
         limit $11
         """,
         project_id,

@@ -17,6 +17,7 @@ from forkpoint.replay.identity import scope_of
 from forkpoint.replay.recording import Recording
 
 from forkpoint_server.db.engine import Driver
+from forkpoint_server.db.whole import find_wholes, rows_of
 from forkpoint_server.errors import NotFound
 
 _KINDS = tuple(Kind)
@@ -38,12 +39,14 @@ class Outlined:
 
 async def outline(raw: Driver, project_id: int, run_id: str) -> Outlined:
     """Read a run for planning; raises `NotFound`. Indexes: primary keys of `run` and `step`."""
+    whole = (await find_wholes(raw, project_id, [run_id]))[0]
     run = await raw.fetchrow(
-        """
+        f"""
         select head, start_record, end_record, finished, status, gap_count, content_format,
           signature_codec,
           exists (
-            select from artifact
+            select
+            from {rows_of("artifact", [whole])} as artifact
             where artifact.run_id = run.run_id and artifact.state in ('pending', 'at_risk')
           ) as unclean
         from run
@@ -55,10 +58,10 @@ async def outline(raw: Driver, project_id: int, run_id: str) -> Outlined:
     if run is None:
         raise NotFound("run")
     rows = await raw.fetch(
-        """
+        f"""
         select seq, end_seq, step_id::text, kind, name, key, strand, site, effect, signature,
           contended, status, codec, model, tokens_in, tokens_out, cost_micro_usd, start_ns, end_ns
-        from step
+        from {rows_of("step", [whole])} as step
         where run_id = $1
         order by seq
         """,

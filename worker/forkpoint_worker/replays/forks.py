@@ -14,10 +14,12 @@ from forkpoint.replay.fresh import Ask, Executed, Found, Page, Reply, Seek
 from forkpoint.replay.graph import Graph
 from forkpoint.replay.ladder import Executing
 from forkpoint.replay.plan import spec_cut
+from forkpoint.replay.prefix import Prefix, prefix_of
 from forkpoint.replay.reemit import Reemission
 from forkpoint.replay.report import REPORT_FORMAT
 from forkpoint.replay.single import Single
 from forkpoint.replay.spec import ReplaySpec
+from forkpoint_server.ingestion.sharing import Share
 from forkpoint_server.replay.progress import End, Step
 from forkpoint_server.replay.words import SAYS
 
@@ -36,6 +38,14 @@ class Executor(Protocol):
 
     def run(self) -> Executing:
         """Write the run."""
+        ...
+
+    def common(self) -> int:
+        """The `seq` before which nothing will differ from the recording; 0: there is nothing."""
+        ...
+
+    def keep(self, prefix: Prefix) -> None:
+        """Write nothing of what the new run shares with its recording."""
         ...
 
 
@@ -70,9 +80,14 @@ async def execute(
     proven = await attempt.baseline(recorded)
     spec = attempt.spec
     origin, kept = _origin(attempt, recorded, spec)
-    await attempt.run.start(emission.opening(origin), kept)
+    prefix = await asyncio.to_thread(_prefix, recorded, executor)
+    share = None if prefix is None else _share(attempt, recorded, prefix)
+    shares = await attempt.run.start(emission.opening(origin), kept, share=share)
     await attempt.running(recorded)  # whoever hears of it finds the run
     writing = _Writing(attempt, executor.page)
+    if prefix is not None and shares:
+        executor.keep(prefix)
+        await writing.begin_after(prefix, recorded)
     executed = await _driven(attempt, executor, writing)
     await writing.flush()
     await attempt.still_held()
@@ -101,6 +116,13 @@ class _Writing:
         self._page = page
         self._sent: set[Digest] = set()
         self._steps = 0
+
+    async def begin_after(self, prefix: Prefix, recorded: Recorded) -> None:
+        """Count the steps that are there without being written."""
+        self._steps = len(prefix.started)
+        place = self._steps - 1
+        key = recorded.recording.started[place].key if place >= 0 else None
+        await self._attempt.progress(Step(key=key, matched=self._steps))
 
     async def flush(self) -> None:
         """Send what the page holds."""
@@ -152,6 +174,24 @@ def _advanced(
         return running.send(answer)
     except StopIteration as over:
         return cast("Executed", over.value)
+
+
+def _prefix(recorded: Recorded, executor: Executor) -> Prefix | None:
+    return prefix_of(recorded.events, executor.common())
+
+
+def _share(attempt: Attempt, recorded: Recorded, prefix: Prefix) -> Share:
+    """What the service has to know of a shared prefix; its own events as those of the new run."""
+    emission = Reemission(recorded.start, attempt.target)
+    emission.keep(prefix)
+    return Share(
+        source=recorded.start.run_id,
+        until=prefix.until,
+        moved_ns=emission.moved(0),
+        executor=attempt.target.executor,
+        writers=prefix.writers,
+        own=[emission.event(seq, event) for seq, event in prefix.own],
+    )
 
 
 def _origin(

@@ -16,6 +16,7 @@ from forkpoint.replay.reemit import Reemission
 from forkpoint.replay.report import REPORT_FORMAT
 from forkpoint.replay.soundness import first_unsound
 from forkpoint_server.db.engine import driver
+from forkpoint_server.db.whole import rows_of, wholes_of
 from forkpoint_server.replay.progress import End, Step
 from forkpoint_server.replay.words import SAYS, Executor
 
@@ -96,9 +97,12 @@ async def _prove(attempt: Attempt, recorded: Recorded) -> None:
     """Hold what was stored against the recording; raises `ReplayError` `integrity_failed`."""
     services = attempt.work.services
     async with services.database.reading(attempt.work.job.project_id) as connection:
-        other = await (await driver(connection)).fetchval(
-            _OTHER_ROOTS, recorded.start.run_id, attempt.session.new_run_id
+        both = recorded.start.run_id, attempt.session.new_run_id
+        wholes = await wholes_of(connection, attempt.work.job.project_id, both)
+        statement = _OTHER_ROOTS.format(
+            steps=rows_of("step", wholes), artifacts=rows_of("artifact", wholes)
         )
+        other = await (await driver(connection)).fetchval(statement, *both)
     if other is not None:
         raise ReplayError("the new run has another root here", code="integrity_failed", key=other)
 
@@ -106,8 +110,8 @@ async def _prove(attempt: Attempt, recorded: Recorded) -> None:
 _OTHER_ROOTS = """
 with roots as (
   select step.key, artifact.role, artifact.root, artifact.run_id
-  from artifact
-  join step on step.run_id = artifact.run_id and step.step_id = artifact.step_id
+  from {artifacts} as artifact
+  join {steps} as step on step.run_id = artifact.run_id and step.step_id = artifact.step_id
   where artifact.run_id in ($1, $2) and step.run_id in ($1, $2))
 select coalesce(a.key, b.key)
 from (select * from roots where run_id = $1) as a

@@ -12,6 +12,7 @@ from forkpoint_server.db.engine import Database
 from forkpoint_server.errors import Conflict, NotFound, ServerError
 from forkpoint_server.ingestion.batch import ingest
 from forkpoint_server.ingestion.runs import finish_run, start_run
+from forkpoint_server.ingestion.sharing import Share
 from forkpoint_server.live.publish import Publisher
 from forkpoint_server.security.principals import Principal
 from forkpoint_server.security.scopes import Scope
@@ -42,8 +43,8 @@ class NewRun:
         self.run_id = run_id
         self.began = False
 
-    async def start(self, record: RunStart, blocks: Blocks) -> None:
-        """Open the run."""
+    async def start(self, record: RunStart, blocks: Blocks, *, share: Share | None = None) -> bool:
+        """Open the run; whether it begins with the rows it was to share."""
         result = await start_run(
             self._database,
             self._principal,
@@ -51,9 +52,11 @@ class NewRun:
             _texts(blocks),
             live=self._live,
             clock=self._clock,
+            share=share,
         )
         _whole(result.missing)
         self.began = True
+        return result.shares
 
     async def send(self, events: Sequence[Event], blocks: Blocks) -> None:
         """Store events with the blocks that are new; at most 1,000 a transaction."""
