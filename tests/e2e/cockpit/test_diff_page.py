@@ -253,6 +253,44 @@ def test_a_comparison_on_its_way_names_its_runs_and_shows_that_it_goes_on(
         expect(page.get_by_role("progressbar", name="Comparison")).to_have_count(0)
 
 
+def test_a_run_too_long_for_a_request_is_compared_by_a_worker_and_the_page_says_how_far(
+    desk: Desk, recording: str
+):
+    """Over 20,000 steps a side; what a worker does is asked for again and again."""
+    pair = begun(recording, 20_001), begun(recording, 3)
+    asked: list[Route] = []
+
+    def door(route: Route) -> None:
+        if "query DiffRequest" in (route.request.post_data or "") and not asked:
+            asked.append(route)
+        else:
+            route.continue_()
+
+    with desk.page(f"{recording}/runs") as page:
+        page.route("**/graphql", door)
+        page.goto(address(recording, pair))
+        status = page.get_by_role("status", name="Comparing")
+        words = re.compile("20,001 steps with 3 steps.*(worker|reading|pairing|telling|keeping)")
+        expect(status).to_contain_text(words, timeout=30_000)
+        asked[0].continue_()
+
+        expect(page.get_by_text("19,998 changes")).to_be_visible(timeout=30_000)
+        expect(status).to_have_count(0)
+
+
+def begun(url: str, steps: int) -> str:
+    """A run of calls that only began."""
+    recording = Recording(name="begun")
+    for number in range(steps):
+        signature = digest_text(digest_of(str(number).encode()))
+        recording.step(f"r#{number}", name="look", kind=Kind.TOOL, signature=signature)
+    ask(url, START, r=recording.start, b=[])
+    for at in range(0, steps, BATCH):
+        ask(url, INGEST, e=recording.events[at : at + BATCH])
+    ask(url, FINISH, r=recording.finish_record())
+    return recording.run_id
+
+
 def test_a_growing_run_updates_the_page_by_itself(desk: Desk, recording: str):
     @forkpoint.tool(effect="read")
     def look(number: int, answer: str) -> str:

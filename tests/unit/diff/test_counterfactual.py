@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from forkpoint.diff.columns import StepRow
 from forkpoint.diff.counterfactual import (
+    Came,
     Edit,
     ended_as_a,
     meets,
+    renamed_of,
+    renamed_rows,
     roots_of,
+    same_answer,
     starts_of,
     values_needed,
 )
@@ -86,6 +91,75 @@ def test_values_are_named_before_they_are_read():
     known = {root: values.by_root[root] for root in needed}
 
     assert roots_of(comparison, known.__getitem__) == roots_of(comparison, values.load)
+
+
+def test_an_input_of_a_model_is_set_back_in_all_requests_that_repeat_it():
+    values = Values()
+
+    def talk(*said: str) -> list[StepRow]:
+        given = [{"role": "user", "content": word} for word in said]
+        return [call(values, "r#0", "clerk", kind="model", given=given, answer=said[0])]
+
+    comparison = compare_runs(
+        run("a", talk("hello", "pay 5", "now")), run("b", talk("hi there", "pay 5")), values.load
+    )
+    [root] = roots_of(comparison, values.load)
+    hello, hi, pay, now = (
+        {"role": "user", "content": word} for word in ("hello", "hi there", "pay 5", "now")
+    )
+
+    assert root.edits == (
+        {"kind": "replace", "value": {"part": "messages", "from": [hi], "to": [hello]}},
+        {"kind": "replace", "value": {"part": "messages", "from": [pay], "to": [pay, now]}},
+    )
+    assert root.applies == (
+        {"kind": "replace", "value": {"part": "messages", "from": [hello], "to": [hi]}},
+        {"kind": "replace", "value": {"part": "messages", "from": [now], "to": []}},
+    )
+
+
+def reply(drawn: str, says: str) -> dict[str, object]:
+    message = {"role": "assistant", "content": says}
+    return {
+        "id": drawn,
+        "choices": [{"index": 0, "message": message}],
+        "usage": {"total": len(drawn)},
+    }
+
+
+def test_replies_that_say_the_same_are_the_same_answer():
+    assert same_answer(reply("chatcmpl-1", "yes"), reply("chatcmpl-22", "yes"))
+    assert not same_answer(reply("chatcmpl-1", "yes"), reply("chatcmpl-1", "no"))
+
+
+def test_answers_with_other_ids_alone_are_named_for_the_run_that_follows_the_other():
+    values = Values()
+    a, b = (
+        run(
+            name,
+            [
+                call(values, "r#0", "clerk", kind="model", given=["q"], answer=reply(name, "look")),
+                call(values, "r#1", "look", given=1, answer=f"answer of {name}"),
+            ],
+        )
+        for name in ("a", "b")
+    )
+    comparison = compare_runs(a, b, values.load)
+    [renamed] = renamed_of(comparison, values.load)
+
+    assert renamed_rows(comparison) == [0]
+    assert renamed.edit == {"kind": "output", "key": "r#0", "value": reply("a", "look")}
+    assert starts_of(comparison) == ("r#1", "r#1")
+    assert starts_of(comparison, renamed=[0]) == ("r#0", "r#0")
+
+
+@pytest.mark.parametrize("verdict", ["diverged", "partial", None])
+def test_a_replay_that_did_not_run_to_its_end_is_no_hit(verdict: str | None):
+    wanted, other = ("ok", "A's end"), ("ok", "B's end")
+    came = Came(verdict=verdict, reason="no_answer", key="r#3", ending=wanted)
+
+    assert not came.is_as(wanted, other) and came.stop == ("no_answer", "r#3")
+    assert Came(verdict="forked", reason=None, key=None, ending=wanted).is_as(wanted, other)
 
 
 def test_forks_begin_at_the_first_step_that_either_run_has_from_there_on():
