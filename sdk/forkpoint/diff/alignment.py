@@ -25,6 +25,7 @@ class Alignment:
 
     twins: Sequence[int]
     hows: bytes | bytearray
+    """0 where there is no pair."""
     length_b: int
 
     @cached_property
@@ -58,14 +59,9 @@ class Alignment:
     @cached_property
     def coarse(self) -> int:
         """Pairs found in windows because the gap was too large."""
-        return self._count(COARSE)
+        return self.hows.count(COARSE)
 
     @cached_property
     def ambiguous(self) -> int:
         """Pairs by type alone in gaps where another pairing is as good."""
-        return self._count(AMBIGUOUS)
-
-    def _count(self, how: int) -> int:
-        if how not in self.hows:
-            return 0
-        return sum(1 for at, found in enumerate(self.hows) if found == how and self.twins[at] >= 0)
+        return self.hows.count(AMBIGUOUS)

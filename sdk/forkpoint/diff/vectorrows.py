@@ -47,7 +47,8 @@ def laid_out(alignment: Alignment) -> Rows:
         return rows.laid_out(alignment)
     twins = np.asarray(alignment.twins, dtype=np.int64)
     hows = np.frombuffer(alignment.hows, dtype=np.uint8)
-    back = np.asarray(alignment.back, dtype=np.int64)
+    back = np.full(alignment.length_b, -1, dtype=np.int64)
+    back[twins[twins >= 0]] = np.flatnonzero(twins >= 0)
     paired = np.flatnonzero((twins >= 0) & (hows != MOVED))
     lone = np.flatnonzero(twins < 0)
     before = np.searchsorted(paired, lone)  # how many pairs stand before each lone step
