@@ -268,7 +268,8 @@ def test_a_run_too_long_for_a_request_is_compared_by_a_worker_and_the_page_says_
 
     with desk.page(f"{recording}/runs") as page:
         page.route("**/graphql", door)
-        page.goto(address(recording, pair))
+        with page.expect_request(lambda sent: "query DiffRequest" in (sent.post_data or "")):
+            page.goto(address(recording, pair))
         status = page.get_by_role("status", name="Comparing")
         words = re.compile("20,001 steps with 3 steps.*(worker|reading|pairing|telling|keeping)")
         expect(status).to_contain_text(words, timeout=30_000)
