@@ -28,6 +28,7 @@ from forkpoint_server.query.steps import StepRow, count_steps, steps_by_number, 
 from forkpoint_server.query.timeline import timeline_slice
 from forkpoint_server.replay.plans import Asked
 from forkpoint_server.replay.words import Executor, SessionState
+from forkpoint_worker.replays.writing import NewRun
 from recorded import Recording
 from replaying import step
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -74,6 +75,9 @@ async def forked(tools: Bench, run_id: str, number: int = CHANGED, value: str = 
         run_id=run_id, cut={"key": f"r#0.{number}"}, edits=[edit], executor=Executor.GRAPH
     )
     [session_id] = await tools.ask(asked)
+    await tools.worker.work_off()
+    async with tools.database.transaction(PROJECT) as connection:  # one that failed has to wait
+        await (await driver(connection)).execute("update job set run_at = now()")
     await tools.worker.work_off()
     session = await tools.session(session_id)
     assert (session.state, session.verdict) == (SessionState.FINISHED, "forked"), session
@@ -196,27 +200,16 @@ async def test_a_fork_outlives_the_run_it_was_made_from(tools: Bench):
 
 async def test_a_second_attempt_shares_nothing_twice(tools: Bench, monkeypatch: pytest.MonkeyPatch):
     source = await tools.store(recording())
+    sends, begun = NewRun.send, list[dict[str, int]]()
 
-    async def fails(*_: object) -> None:
-        raise RuntimeError("the worker dies")
+    async def fails_once(run: NewRun, *given: Any) -> None:
+        if not begun:
+            begun.append(await stored(tools, run.run_id))
+            raise RuntimeError("the worker dies")
+        await sends(run, *given)
 
-    with monkeypatch.context() as patch:
-        patch.setattr("forkpoint_worker.replays.writing.NewRun.send", fails)
-        edit = {"kind": "output", "key": f"r#0.{CHANGED}", "value": "lost"}
-        asked = Asked(
-            run_id=source, cut={"key": f"r#0.{CHANGED}"}, edits=[edit], executor=Executor.GRAPH
-        )
-        [session_id] = await tools.ask(asked)
-        await tools.worker.work_off()
-    begun = (await tools.session(session_id)).new_run_id
-    assert (await stored(tools, begun))["event"] == 0
-    async with tools.database.transaction(PROJECT) as connection:
-        await (await driver(connection)).execute(
-            "update job set run_at = now() where state = 'queued'"
-        )
-    await tools.worker.work_off()
+    monkeypatch.setattr(NewRun, "send", fails_once)
+    twins = [await forked(tools, source) for _ in range(2)]
 
-    session = await tools.session(session_id)
-    assert (session.verdict, session.matched) == ("forked", CALLS - 1)
-    twin = await forked(tools, source)
-    assert await told(tools, begun) == await told(tools, twin)
+    assert begun == [{"event": 0, "step": 1, "artifact": 3}]
+    assert await told(tools, twins[0]) == await told(tools, twins[1])
