@@ -2,7 +2,7 @@ import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type RefObject, useEffect, useRef } from "react";
 import { Inspector } from "../inspector/Inspector";
 import { Actions } from "../run/Actions";
-import { Header } from "../run/Header";
+import { ComingHeader, Header } from "../run/Header";
 import { Panes } from "../run/Panes";
 import { ReplayBar } from "../run/ReplayBar";
 import styles from "../run/Run.module.css";
@@ -76,18 +76,29 @@ function RunPage({ store, facts }: { store: RunStore; facts: RunFacts }) {
     ...page.actions,
   });
   const elapsed = store.elapsed(performance.now(), lost);
+  const coming = store.phase === "coming";
   return (
     <Frame
-      crumbs={<Header facts={facts} totals={totalsOf(store)} elapsed={elapsed} />}
+      crumbs={
+        coming ? (
+          <ComingHeader facts={facts} />
+        ) : (
+          <Header facts={facts} totals={totalsOf(store)} elapsed={elapsed} />
+        )
+      }
       actions={<Actions replay={replay} onFork={fork} onCompare={compare} />}
       status={
-        <StatusLine
-          store={store}
-          selected={selected}
-          place={selected + 1}
-          shown={rows.length}
-          lost={lost}
-        />
+        coming ? (
+          <span>nothing is replayed yet</span>
+        ) : (
+          <StatusLine
+            store={store}
+            selected={selected}
+            place={selected + 1}
+            shown={rows.length}
+            lost={lost}
+          />
+        )
       }
     >
       {lost ? (
@@ -208,13 +219,15 @@ function Body({
         )
       }
       inspector={
-        <Inspector
-          run={store.runId}
-          sequence={selected < 0 ? null : (columns.sequence[selected] ?? null)}
-          ended={selected >= 0 && !open}
-          tab={page.search.tab}
-          onTab={(tab) => actions.change({ tab: tab === "summary" ? undefined : tab })}
-        />
+        store.phase === "coming" ? null : (
+          <Inspector
+            run={store.runId}
+            sequence={selected < 0 ? null : (columns.sequence[selected] ?? null)}
+            ended={selected >= 0 && !open}
+            tab={page.search.tab}
+            onTab={(tab) => actions.change({ tab: tab === "summary" ? undefined : tab })}
+          />
+        )
       }
     />
   );

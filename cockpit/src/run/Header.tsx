@@ -50,6 +50,18 @@ export function Header({
   );
 }
 
+/** A run that a replay is about to make: what it is called, and what it comes from. */
+export function ComingHeader({ facts }: { facts: RunFacts }) {
+  return (
+    <div className={styles.header}>
+      <h1 className={styles.name} title={facts.id}>
+        {plainLine(facts.name)} <span>{runTag(facts.id)}</span>
+      </h1>
+      <Lineage facts={facts} />
+    </div>
+  );
+}
+
 function Fact({
   children,
   title,

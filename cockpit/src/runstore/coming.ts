@@ -7,8 +7,10 @@ import type { RunFacts } from "./documents";
 
 export interface Coming {
   readonly session: string;
-  /** What the header shows until the run is there. */
+  /** What the page knows until the run is there. */
   readonly facts: RunFacts;
+  /** How long the recording took, ns: the window in which its outlines stand until then. */
+  readonly lastsNs: number;
 }
 
 /** What a started session says of the run it will make. */
@@ -23,7 +25,11 @@ const announced = new Map<string, Coming>();
 
 /** Says that a session will make a run like its recording. */
 export function announce(session: Announced, recording: RunFacts): void {
-  announced.set(session.newRunId, { session: session.id, facts: expected(session, recording) });
+  announced.set(session.newRunId, {
+    session: session.id,
+    facts: expected(session, recording),
+    lastsNs: Number(recording.durationNs ?? 0),
+  });
 }
 
 /** What is known of a run before it is there; null for a run that nothing was started for here. */

@@ -119,7 +119,7 @@ export class RunStore {
   elapsed(now: number, frozen: boolean): number {
     const facts = this.facts;
     if (facts?.durationNs != null) return Number(facts.durationNs);
-    if (this.phase === "coming") return 0;
+    if (this.phase === "coming") return this.coming?.lastsNs ?? 0;
     return this.#heardNs + (frozen ? 0 : Math.max(0, now - this.#heardAt) * 1e6);
   }
 
