@@ -39,7 +39,7 @@ export function Inspector({
     requestPolicy: ended ? "cache-first" : "network-only",
   });
   const step = data?.run?.step ?? null;
-  useRecheck(step, again);
+  useRecheck(step, ended, again);
   if (sequence === null)
     return <Empty title="No step is chosen" text="Choose one in the tree or the timeline." />;
   if (error) return <Failed failure={failureOf(error)} onRetry={again} />;
@@ -87,17 +87,22 @@ export function Inspector({
 }
 
 const RECHECK_MS = 2_000;
+/** Its end was heard of before it could be read: that takes a moment at most. */
+const ENDED_MS = 100;
 
-/** Asks again for a step with payload that is still being checked. */
+/** Asks again for a step with payload that is still being checked, or that has ended since. */
 function useRecheck(
   step: StepOf | null,
+  ended: boolean,
   again: (options: { requestPolicy: "network-only" }) => void,
 ) {
   useEffect(() => {
-    if (!step?.artifacts.some(({ state }) => state === "PENDING")) return;
-    const timer = setTimeout(() => again({ requestPolicy: "network-only" }), RECHECK_MS);
+    const pending = step?.artifacts.some(({ state }) => state === "PENDING");
+    if (!pending && !(ended && step?.status === "RUNNING")) return;
+    const wait = pending ? RECHECK_MS : ENDED_MS;
+    const timer = setTimeout(() => again({ requestPolicy: "network-only" }), wait);
     return () => clearTimeout(timer);
-  }, [step, again]);
+  }, [step, ended, again]);
 }
 
 function Tabs({
