@@ -88,6 +88,6 @@ class Elsewhere:
             signature=digest_from_text(asked.signature),
             not_before_ns=0 if asked.ttl_s is None else clock() - int(asked.ttl_s * 1e9),
             errors=errors,
-            given=self._given,
+            given=self._given if asked.reuse == "once" else (),
         )
         return found[0] if found else None
