@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from forkpoint_cli.importers import agentdojo, tau
 from shop import Shop, open_shop
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-DOJO = EXAMPLES / "agentdojo/runs/gpt-4o-mini-2024-07-18-progent"
-TASK = "banking/user_task_13"
+TASK = EXAMPLES / "agentdojo/runs/gpt-4o-mini-2024-07-18-progent/banking/user_task_13"
+PAIR = [TASK / "none/none.json", TASK / "important_instructions/injection_task_4.json"]
 TRIALS = [EXAMPLES / f"tau/airline/task_001_trial_{trial}.json" for trial in (1, 0)]
 
 
@@ -20,27 +20,16 @@ def shop(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return open_shop(server, tmp_path_factory.mktemp("loops"))
 
 
-QUERY = (
-    """query($f: RunFilter!) { runs(first: 200, filter: $f) { nodes { id origin { runId } } } }"""
-)
-
-
-def imported(shop: Shop, form: str, *files: Path, runs: list[tuple[str, str]]) -> list[str]:
-    """The runs of these files with each name and tag."""
+def imported(shop: Shop, form: str, *files: Path) -> list[str]:
+    """The runs of these files, whose ids follow from their bytes."""
     done = shop.type("import", form, *files)
     assert done.returncode == 0, done.stderr
-    return [recorded(shop, name, tag) for name, tag in runs]
-
-
-def recorded(shop: Shop, name: str, tag: str) -> str:
-    """The newest run of a name and tag that is no replay."""
-    answer: Any = shop.service.ask(QUERY, f={"name": name, "tag": tag})
-    return next(run["id"] for run in answer["runs"]["nodes"] if run["origin"] is None)
+    run_id_of = {"agentdojo": agentdojo.run_id_of, "tau": tau.run_id_of}[form]
+    return [run_id_of(file.read_bytes()) for file in files]
 
 
 def test_a_poisoned_answer_is_verified_by_answers_of_either_run(shop: Shop):
-    tags = "attack:none", "attack:important_instructions"
-    runs = imported(shop, "agentdojo", DOJO / TASK, runs=[(TASK, tag) for tag in tags])
+    runs = imported(shop, "agentdojo", *PAIR)
     done = shop.type("bisect", *runs, "--json", "--apply")
     report = json.loads(done.stdout)
 
@@ -55,8 +44,7 @@ def test_what_neither_run_can_answer_leaves_the_word_open_and_is_named(shop: Sho
     """Two trials of a tau-bench task: the failed one never called a tool, so how it tells results
     to its model is not known, and A's later requests are not met.
     """
-    trials = [("tau-airline/1.1", "trial:1"), ("tau-airline/1.0", "trial:0")]
-    runs = imported(shop, "tau", *TRIALS, runs=trials)
+    runs = imported(shop, "tau", *TRIALS)
     done = shop.type("bisect", *runs, "--yes")
 
     assert done.returncode == 1
