@@ -14,7 +14,7 @@ Parts = Mapping[str, str]
 """Root of each signature part (`messages`, `args`, ...)."""
 
 
-class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+class StepRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One step of a run. Digests are 43-character roots, times Unix ns, money micro-USD."""
 
     seq: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from forkpoint.diff.columns import ASKING, StepRow
 from forkpoint.diff.rows import PROPAGATED
@@ -81,6 +82,7 @@ def _last(kinds: Sequence[str], kind: str) -> int:
     return len(kinds) - 1 - kinds[::-1].index(kind) if kind in kinds else 0
 
 
+@lru_cache(maxsize=256)
 def innermost(key: str) -> str:
     """The scope a call counts in."""
     end = key.rfind("#")

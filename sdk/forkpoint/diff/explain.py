@@ -126,7 +126,8 @@ class Explainer:
                 one = self._unit(side, part, leaves, others, substituted)
                 found.verdict = min(found.verdict, one.verdict)
                 found.some = found.some or one.some
-                _merge(found.sources, one.sources)
+                for each in one.sources.items():
+                    _merge(found.sources, Source(*each))
         if not gone and not new:
             return Explained(Verdict.NOTHING)
         if found.verdict is Verdict.NOTHING:
@@ -136,18 +137,16 @@ class Explainer:
 
     def _texts(self, row: int, part: str, before: str, after: str) -> Explained:
         """As `_explain`, of two texts that are nothing else: the most frequent difference."""
+        both = self._pairs.turned(before, after)
         found = Explained(Verdict.ALL)
-        substituted = self._pairs.explained((before,), (after,))
         for side, leaf in ((self.a, before), (self.b, after)):
-            source = side.source(leaf) or side.carried(part, leaf) or substituted.get(leaf)
-            verdict = Verdict.ALL
+            source = side.source(leaf) or side.carried(part, leaf) or both
             if source is None:
                 source = side.containing(leaf)
-                verdict = Verdict.NOTHING if source is None else Verdict.PARTLY
+                found.verdict = Verdict.NOTHING if source is None else min(found.verdict, _PARTLY)
             if source is not None:
                 found.some = True
-                _merge(found.sources, {source.row: source.weight})
-            found.verdict = min(found.verdict, verdict)
+                _merge(found.sources, source)
         if found.verdict is Verdict.NOTHING:
             self.a.carry(part, (before,), row)
             self.b.carry(part, (after,), row)
@@ -161,7 +160,7 @@ class Explainer:
             for leaf in set[str]().union(*map(scalars, units)):
                 source = side.source(leaf) or side.containing(leaf)
                 if source is not None:
-                    _merge(found, {source.row: source.weight})
+                    _merge(found, source)
         return found
 
     def _unit(
@@ -183,7 +182,7 @@ class Explainer:
                 source = side.containing(leaf)
                 verdict = Verdict.NOTHING if source is None else Verdict.PARTLY
             if source is not None:
-                _merge(sources, {source.row: source.weight})
+                _merge(sources, source)
             verdicts.append((leaf, verdict))
         if not own and any(verdict is not Verdict.ALL for _, verdict in verdicts):
             return Explained(Verdict.NOTHING, sources=sources)
@@ -221,6 +220,7 @@ def _union(sets: Sequence[set[str]]) -> set[str]:
 
 
 _NOTHING = frozenset[str]()
+_PARTLY = Verdict.PARTLY
 
 
 def differing_units(before: object, after: object) -> tuple[list[object], list[object]]:
@@ -275,7 +275,6 @@ def _other(entries: Mapping[str, object], key: str, value: object) -> bool:
     return key not in entries or mark(entries[key]) != mark(value)
 
 
-def _merge(into: Sources, more: Mapping[int, float]) -> None:
-    for row, weight in more.items():
-        if weight > into.get(row, -1.0):
-            into[row] = weight
+def _merge(into: Sources, more: Source) -> None:
+    if more.weight > into.get(more.row, -1.0):
+        into[more.row] = more.weight

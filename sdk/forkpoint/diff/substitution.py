@@ -39,6 +39,12 @@ class Substitution:
                 found[leaf] = found[turned] = source
         return found
 
+    def turned(self, gone: str, new: str) -> Source | None:
+        """As `explained`, of one text on each side."""
+        if len(new) < 2 or not (self._long or self._short):
+            return None
+        return self._turned(gone, {new})[0]
+
     def _turned(self, leaf: str, wanted: set[str]) -> tuple[Source | None, str]:
         turned, source = leaf, None
         for (old, new), row in self._long.items():
@@ -56,6 +62,8 @@ class Substitution:
 
 def _middles(one: str, two: str) -> tuple[str, str]:
     """What is left of two texts without their common beginning and end, whole words."""
+    if one[:1] != two[:1] and one[-1:] != two[-1:]:
+        return one, two
     start = _common(one, two)
     while start and _in_word(one, start) | _in_word(two, start):
         start -= 1

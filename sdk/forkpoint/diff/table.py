@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
@@ -153,24 +153,40 @@ class StepTable(Sequence[StepRow]):
             unreadable=bool(self.unreadable[at]),
         )
 
-    def brief(self, at: int, roots: dict[str, str]) -> StepRow:
-        """What tells how a step differs, with its roots by role; no digests of the whole call."""
-        parts, output, error = _sorted_out(roots)
-        kind, name, status, mode = self.kind, self.name, self.status, self.mode
-        return StepRow(
-            seq=self.seq[at],
-            key=self.keys[at],
-            kind=kind.values[kind.codes[at]] or "",
-            name=name.values[name.codes[at]] or "",
-            status=status.values[status.codes[at]] or "",
-            parts=parts,
-            output=output,
-            error=error,
-            mode=mode.values[mode.codes[at]],
-            edited=bool(self.edited[at]),
-            source_run=self.source_run.values[self.source_run.codes[at]],
-            unreadable=bool(self.unreadable[at]),
-        )
+    def briefs(
+        self, places: Sequence[int], roots: Iterable[tuple[Parts, str | None, str | None]]
+    ) -> Iterator[StepRow]:
+        """What tells how steps differ, with roots of parts, output, error; no digests of calls."""
+        columns = [
+            _picked(column, places)
+            for column in (self.kind, self.name, self.status, self.mode, self.source_run)
+        ]
+        plain = ([column[at] for at in places] for column in (self.seq, self.keys))
+        flags = ([column[at] != 0 for at in places] for column in (self.edited, self.unreadable))
+        for seq, key, edited, unreadable, kind, name, status, mode, source, (
+            parts,
+            output,
+            error,
+        ) in zip(*plain, *flags, *columns, roots, strict=True):
+            yield StepRow(
+                seq=seq,
+                key=key,
+                kind=kind or "",
+                name=name or "",
+                status=status or "",
+                parts=parts,
+                output=output,
+                error=error,
+                mode=mode,
+                edited=edited,
+                source_run=source,
+                unreadable=unreadable,
+            )
+
+
+def _picked(column: Coded, places: Sequence[int]) -> list[str | None]:
+    codes, values = column.codes, column.values
+    return [values[codes[at]] for at in places]
 
 
 def place_of(steps: Sequence[StepRow], at: int) -> tuple[str, int, str, str]:

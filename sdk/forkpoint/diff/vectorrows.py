@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from forkpoint.diff import echoes, rows, vectors
 from forkpoint.diff.alignment import Alignment
-from forkpoint.diff.columns import ASKING, StepRow
+from forkpoint.diff.columns import ASKING, Parts, StepRow
 from forkpoint.diff.control import Control
 from forkpoint.diff.echoes import NO_STEP, OUT, Echoes, owner_of
 from forkpoint.diff.interning import by_scope
@@ -35,8 +36,9 @@ from forkpoint.diff.vectorcolumns import (
 from forkpoint.diff.vectors import Ints
 
 Number = TypeVar("Number", bound=np.generic)
-MADE = 128
+MADE = 512
 """Rows whose steps are made at once."""
+_ANSWERS = frozenset({"output", "error"})
 MOST_ROLES = 32
 """Roles of payloads of two runs up to which each is looked at as a column."""
 
@@ -311,15 +313,30 @@ def briefs(table: StepTable, places: Sequence[int]) -> list[StepRow]:
     counts: Ints = ends - begins
     shifts: Ints = ends - np.cumsum(counts)
     entries: Ints = np.repeat(shifts, counts) + np.arange(int(counts.sum()), dtype=np.int64)
-    texts = iter(texts_of(table.payloads.roots, entries))
     roles = table.payloads.roles
-    names = iter(np.frombuffer(roles.codes, dtype=np.int32)[entries].tolist())
-    return [
-        NO_STEP
-        if place < 0
-        else table.brief(place, {roles.values[next(names)]: next(texts) for _ in range(count)})
-        for place, count in zip(places, counts.tolist(), strict=True)
-    ]
+    codes = np.frombuffer(roles.codes, dtype=np.int32)[entries].tolist()
+    labels = [None if role in _ANSWERS else (role or "")[len(INPUT) :] for role in roles.values]
+    entry = zip(codes, texts_of(table.payloads.roots, entries), strict=True)
+    output = roles.values.index("output") if "output" in roles.values else -1
+    there = [(at, count) for at, count in zip(places, counts.tolist(), strict=True) if at >= 0]
+    roots = (_sorted_out(islice(entry, count), labels, output) for _, count in there)
+    made = table.briefs([at for at, _ in there], roots)
+    return [NO_STEP if at < 0 else next(made) for at in places]
+
+
+def _sorted_out(
+    entries: Iterable[tuple[int, str]], labels: Sequence[str | None], output: int
+) -> tuple[Parts, str | None, str | None]:
+    """Input parts by name, output, error, from codes of roles and roots."""
+    parts: dict[str, str] = {}
+    answers: list[str | None] = [None, None]
+    for code, root in entries:
+        label = labels[code]
+        if label is not None:
+            parts[label] = root
+        else:
+            answers[code != output] = root
+    return parts, answers[0], answers[1]
 
 
 def texts_of(digests: bytes, places: Ints) -> list[str]:
