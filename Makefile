@@ -76,7 +76,7 @@ lint: .stamps/python .stamps/node ## every check that needs no test
 	@cp requirements.lock .stamps/lock && $(COMPILE) -o .stamps/lock && diff -q requirements.lock .stamps/lock >/dev/null || { echo "requirements.lock is stale: make lock"; exit 1; }
 	@$(BIN)/python -m forkpoint_server.graphql.export .stamps/schema.graphql && diff -u schema.graphql .stamps/schema.graphql || { echo "schema.graphql is stale: make schema"; exit 1; }
 
-bench: .stamps/python ## figures with ratios against baselines of the same run; ONLY=content picks one
+bench: .stamps/python .stamps/cockpit ## figures with ratios against baselines of the same run; ONLY=content picks one
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 schema: .stamps/python ## write schema.graphql from the server

@@ -34,6 +34,8 @@ from forkpoint_server.settings import async_url
 
 STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_MS = 10_000
+STATEMENTS = 400
+"""Prepared statements that a connection keeps."""
 POOL_WAIT_S = 2.0
 """Longest wait for a connection of the pool before the caller is told to come back."""
 
@@ -179,7 +181,13 @@ def _engine(url: str, pool: _Pool, *, read_only: bool) -> AsyncEngine:
         pool_size=pool.size,
         max_overflow=pool.overflow,
         pool_timeout=POOL_WAIT_S,
-        connect_args={"server_settings": settings, "timeout": POOL_WAIT_S},
+        pool_use_lifo=True,  # the connection used last has its statements prepared
+        connect_args={
+            "server_settings": settings,
+            "timeout": POOL_WAIT_S,
+            "statement_cache_size": STATEMENTS,
+            "prepared_statement_cache_size": STATEMENTS,
+        },
     )
     event.listen(engine.sync_engine, "checkin", _left)
     event.listen(engine.sync_engine, "checkout", _looked_at)
