@@ -1,6 +1,7 @@
 """Answers of other runs for a replayed process: asked over a Unix socket, looked up in the service.
 
-The process may be behind a wall and needs no network for it; `forkpoint.capture.desk` is its end.
+The process may be behind a wall and needs no network for it; its end is
+`forkpoint.capture.elsewhere`.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from forkpoint.diff.counterfactual import (
     same_answer,
     starts_of,
 )
+from forkpoint.diff.rates import Sample
 from forkpoint.diff.recorded import columns_of
 from forkpoint.diff.report import Comparison, compare_runs
-from forkpoint.diff.shares import Sample
 from forkpoint.diff.verify import BudgetSpent, Roots
 from forkpoint.replay.policy import POLICY_FORMAT
 

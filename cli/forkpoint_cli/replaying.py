@@ -121,8 +121,8 @@ def replay_program(
     try:
         files = Files.inside(folder, opened, _given_run(asked))
         plan = _planned(files, session.settings, opened, asked)
-        with _desk(session, opened, plan) as desk:
-            walled = _prepare(files, opened, plan, desk)
+        with _elsewhere(session, opened, plan) as elsewhere:
+            walled = _prepare(files, opened, plan, elsewhere)
             return _run(session, opened, asked, program, files=files, walled=walled, leash=leash)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -217,14 +217,16 @@ def _planned(files: Files, settings: Settings, opened: Opened, asked: Asked) -> 
     return _Plan(spec=spec, read=read, looks_elsewhere=elsewhere)
 
 
-def _desk(session: Session, opened: Opened, plan: _Plan) -> AbstractContextManager[Path | None]:
+def _elsewhere(
+    session: Session, opened: Opened, plan: _Plan
+) -> AbstractContextManager[Path | None]:
     """Whoever looks for answers in other runs, where the policy can ask for them."""
     if not plan.looks_elsewhere:
         return nullcontext()
     return answering(session.service, opened.recorded.start.run_id)
 
 
-def _prepare(files: Files, opened: Opened, plan: _Plan, desk: Path | None) -> tuple[str, ...]:
+def _prepare(files: Files, opened: Opened, plan: _Plan, elsewhere: Path | None) -> tuple[str, ...]:
     """Write what the child reads; the words before its command that put it behind a wall."""
     recorded = opened.recorded
     if opened.path is None:
@@ -233,7 +235,11 @@ def _prepare(files: Files, opened: Opened, plan: _Plan, desk: Path | None) -> tu
         )
     wall = wall_for(plan.read.policy.allow_live.hosts)
     files.spool.mkdir(exist_ok=True)
-    said = {**plan.spec, "guard": wall.level, "elsewhere": None if desk is None else str(desk)}
+    said = {
+        **plan.spec,
+        "guard": wall.level,
+        "elsewhere": None if elsewhere is None else str(elsewhere),
+    }
     files.spec.write_text(json.dumps(said))
     return wall.words
 

@@ -2,29 +2,19 @@
 
 import { isRecord } from "../graphql/failure";
 
+const OF_STEP = ["output", "input", "insert", "fail", "drop", "latency"] as const;
+const OF_MODELS = ["prompt", "model", "params", "tools"] as const;
+const OF_PROCESS = ["env", "clock", "impl"] as const;
+
 /** The tabs of the composer; each makes at most one edit of `replay.md`, section 9. */
-export const EDIT_TABS = [
-  "output",
-  "input",
-  "insert",
-  "fail",
-  "drop",
-  "latency",
-  "prompt",
-  "model",
-  "params",
-  "tools",
-  "env",
-  "clock",
-  "impl",
-] as const;
+export const EDIT_TABS = [...OF_STEP, ...OF_MODELS, ...OF_PROCESS] as const;
 export type EditTab = (typeof EDIT_TABS)[number];
 
 /** What an edit changes: the step at the cut, every model call after it, or the agent's process. */
 export const EDIT_GROUPS: readonly (readonly [string, readonly EditTab[]])[] = [
-  ["this step", ["output", "input", "insert", "fail", "drop", "latency"]],
-  ["models after", ["prompt", "model", "params", "tools"]],
-  ["the process", ["env", "clock", "impl"]],
+  ["this step", OF_STEP],
+  ["models after", OF_MODELS],
+  ["the process", OF_PROCESS],
 ];
 
 /** How the text of a tab is read. */
@@ -58,17 +48,9 @@ export interface Read {
 }
 
 /** Kinds that hold from the cut on; the others change the step alone. */
-export const HELD: ReadonlySet<EditTab> = new Set([
-  "prompt",
-  "model",
-  "params",
-  "tools",
-  "env",
-  "clock",
-  "impl",
-]);
+export const HELD: ReadonlySet<EditTab> = new Set([...OF_MODELS, ...OF_PROCESS]);
 /** Kinds that only a process that runs the agent's code can make. */
-export const OF_HOST: ReadonlySet<EditTab> = new Set(["env", "clock", "impl"]);
+export const OF_HOST: ReadonlySet<EditTab> = new Set(OF_PROCESS);
 /** Kinds that are written in one line. */
 export const LINES: ReadonlySet<EditTab> = new Set(["model", "fail", "latency", "clock", "impl"]);
 

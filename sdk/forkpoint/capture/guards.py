@@ -57,7 +57,7 @@ class Exempt:
     """Host and port events are sent to; None where they only go to disk."""
     programs: tuple[str, ...] = ()
     """Globs of executables, by name or path (`allow_subprocess`)."""
-    desk: str | None = None
+    elsewhere: str | None = None
     """Path of the Unix socket of whoever looks for answers in other runs."""
 
     @classmethod
@@ -108,7 +108,7 @@ class Guard:
         collector = self._exempt.collector
         if collector is not None and port in (None, collector[1]) and collector[0] in names:
             return True
-        if port is None and host == self._exempt.desk:
+        if port is None and host == self._exempt.elsewhere:
             return True
         allowed = self._replay.live_hosts()
         if not _is_address(host) and port is None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from forkpoint.bundle.reader import read_bundle
-from forkpoint.capture.desk import Desk
+from forkpoint.capture.elsewhere import SocketElsewhere
 from forkpoint.capture.guards import Exempt, Guard
 from forkpoint.capture.resolving import finder
 from forkpoint.redact.engine import Redactor
@@ -38,14 +38,14 @@ def session_of(
         redaction_key_id=None if redactor is None else redactor.key_id,
         token_of=None if redactor is None else redactor.token_of,
         resolvers=finder(resolvers),
-        elsewhere=OFFLINE if asked.elsewhere is None else Desk(asked.elsewhere),
+        elsewhere=OFFLINE if asked.elsewhere is None else SocketElsewhere(asked.elsewhere),
     )
 
 
 def guard_of(session: Session, collector: str | None) -> Guard:
     """What keeps a session from the world; `collector` is our own, None if nothing is sent."""
     exempt = Exempt.of(collector, session.spec.policy.allow_subprocess)
-    return Guard(session, replace(exempt, desk=session.spec.elsewhere))
+    return Guard(session, replace(exempt, elsewhere=session.spec.elsewhere))
 
 
 def load(path: Path) -> Recording:

@@ -16,9 +16,9 @@ from forkpoint.content import Value
 from forkpoint.diff.classify import Load
 from forkpoint.diff.columns import StepRow
 from forkpoint.diff.leaves import leaves, without_ids
+from forkpoint.diff.rates import Stop
 from forkpoint.diff.report import Comparison
 from forkpoint.diff.rows import IDS, Row
-from forkpoint.diff.shares import Stop
 from forkpoint.errors import DiffError
 from forkpoint.replay.families import calls_of, family_of, text_of
 

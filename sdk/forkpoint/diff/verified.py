@@ -11,7 +11,7 @@ from typing import cast
 
 from forkpoint.diff.budget import Spent
 from forkpoint.diff.counterfactual import Root
-from forkpoint.diff.shares import VERIFIED, Arm, Stop
+from forkpoint.diff.rates import VERIFIED, Arm, Stop
 from forkpoint.diff.verify import BUDGET, NO_EXECUTOR, Verification
 
 FORMAT = "forkpoint.verification/1"

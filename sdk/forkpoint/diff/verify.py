@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from forkpoint.diff.shares import (
+from forkpoint.diff.rates import (
     UNDETERMINED,
     VERIFIED,
     Arm,

@@ -12,12 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-import orjson
-
 from forkpoint.content.blocks import Value
 from forkpoint.errors import EventError
 from forkpoint.events.canonical import Plain, canonical_bytes
-from forkpoint.replay.calls import ToolCall
+from forkpoint.replay.calls import ToolCall, objects_in, parsed_arguments
 from forkpoint.replay.partsfamily import (
     PARTS_REPLIES,
     PARTS_RESULTS,
@@ -81,22 +79,22 @@ def calls_of(family: Family, output: object) -> list[ToolCall]:
     if family == "parts":
         return parts_calls(output)
     if family == "chat":
-        asked = _items(_message(output).get("tool_calls"))
+        asked = objects_in(_message(output).get("tool_calls"))
         return [_chat_call(call) for call in asked]
     if family == "responses":
-        items = list(_items(cast("Fields", output).get("output")))
+        items = list(objects_in(cast("Fields", output).get("output")))
         return [
             ToolCall(
                 id=str(item.get("call_id")),
                 name=str(item.get("name")),
-                args=_parsed(item.get("arguments")),
+                args=parsed_arguments(item.get("arguments")),
             )
             for item in items
             if item.get("type") == "function_call"
         ]
     return [
         ToolCall(id=str(block.get("id")), name=str(block.get("name")), args=block.get("input"))
-        for block in _items(cast("Fields", output).get("content"))
+        for block in objects_in(cast("Fields", output).get("content"))
         if block.get("type") == "tool_use"
     ]
 
@@ -148,9 +146,9 @@ def text_of(family: Family, output: object) -> str:
     if family == "chat":
         return str(_message(output).get("content") or "")
     fields = cast("Fields", output)
-    blocks = _items(fields.get("content"))
-    for item in _items(fields.get("output")):
-        blocks += _items(item.get("content"))
+    blocks = objects_in(fields.get("content"))
+    for item in objects_in(fields.get("output")):
+        blocks += objects_in(item.get("content"))
     return "".join(str(block.get("text")) for block in blocks if "text" in block)
 
 
@@ -244,7 +242,7 @@ _WAYS: dict[Family, tuple[int, int]] = {
 def _message(output: object) -> Fields:
     """The assistant message of a chat completion, or the message itself."""
     reply = cast("Fields", output)
-    choices = _items(reply.get("choices"))
+    choices = objects_in(reply.get("choices"))
     if choices:
         return cast("Fields", choices[0].get("message") or {})
     return reply
@@ -255,7 +253,7 @@ def _chat_call(call: Fields) -> ToolCall:
     return ToolCall(
         id=str(call.get("id")),
         name=str(function.get("name")),
-        args=_parsed(function.get("arguments")),
+        args=parsed_arguments(function.get("arguments")),
     )
 
 
@@ -264,17 +262,3 @@ def _chat_result(call: ToolCall, text: str, form: Form) -> Value:
     if form.result == 1:
         message["name"] = call.name
     return cast("Value", message)
-
-
-def _parsed(arguments: object) -> object:
-    if not isinstance(arguments, str):
-        return arguments
-    try:
-        return orjson.loads(arguments or "{}")
-    except orjson.JSONDecodeError:
-        return arguments
-
-
-def _items(value: object) -> list[Fields]:
-    listed = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("Fields", item) for item in listed if isinstance(item, dict)]

@@ -12,6 +12,7 @@ from typing import cast
 import orjson
 
 from forkpoint.content.blocks import Value
+from forkpoint.replay.calls import objects_in, parsed_arguments
 
 Fields = Mapping[str, object]
 _UNTOLD = frozenset({"model", "messages", "tools", "stream", "stream_options", "n"})
@@ -31,15 +32,15 @@ def chat_body(parts: Mapping[str, object]) -> dict[str, object]:
         raise Untellable("the conversation was kept by the provider (previous_response_id)")
     body: dict[str, object] = {name: value for name, value in params.items() if name not in _UNTOLD}
     body |= _format(cast("Fields", parts.get("format") or {}))
-    tools = [_tool(one) for one in _list(parts.get("tools"))]
+    tools = [_tool(one) for one in objects_in(parts.get("tools"))]
     body |= {"tools": tools} if tools else {}
-    talk = [*_list(parts.get("system")), *_list(parts.get("messages"))]
+    talk = [*objects_in(parts.get("system")), *objects_in(parts.get("messages"))]
     return {**body, "messages": list(_messages(talk))}
 
 
 def parts_of_reply(completion: object) -> list[Value] | None:
     """A chat completion as one message of parts; None for what is none."""
-    choices = _list(cast("Fields", completion).get("choices"))
+    choices = objects_in(cast("Fields", completion).get("choices"))
     message = choices[0].get("message") if choices else None
     if not isinstance(message, dict):
         return None
@@ -47,9 +48,12 @@ def parts_of_reply(completion: object) -> list[Value] | None:
     parts: list[object] = []
     if isinstance(said.get("content"), str) and said["content"]:
         parts.append({"type": "text", "text": said["content"]})
-    for call in _list(said.get("tool_calls")):
+    for call in objects_in(said.get("tool_calls")):
         function = cast("Fields", call.get("function") or {})
-        asked = {"name": function.get("name"), "arguments": _read(function.get("arguments"))}
+        asked = {
+            "name": function.get("name"),
+            "arguments": parsed_arguments(function.get("arguments")),
+        }
         parts.append({"type": "tool_call", "id": call.get("id"), **asked})
     finish = choices[0].get("finish_reason")
     made = {"role": "assistant", "parts": parts, **({"finish": finish} if finish else {})}
@@ -61,7 +65,7 @@ def _messages(talk: Sequence[Fields]) -> Iterator[Fields]:
     open_ids: list[str] = []
     made = 0
     for message in talk:
-        role, parts = str(message.get("role")), _list(message.get("parts"))
+        role, parts = str(message.get("role")), objects_in(message.get("parts"))
         if role not in _ROLES:
             raise Untellable(f"a message of the role {role}")
         text = "".join(_text(part) for part in parts)
@@ -122,17 +126,3 @@ def _format(form: Fields) -> dict[str, object]:
 
 def _told(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _read(arguments: object) -> object:
-    if not isinstance(arguments, str):
-        return arguments
-    try:
-        return orjson.loads(arguments or "{}")
-    except orjson.JSONDecodeError:
-        return arguments
-
-
-def _list(value: object) -> list[Fields]:
-    listed = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("Fields", item) for item in listed if isinstance(item, dict)]

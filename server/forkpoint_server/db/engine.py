@@ -34,8 +34,6 @@ from forkpoint_server.settings import async_url
 
 STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_MS = 10_000
-STATEMENTS = 400
-"""Prepared statements that a connection keeps."""
 POOL_WAIT_S = 2.0
 """Longest wait for a connection of the pool before the caller is told to come back."""
 
@@ -185,8 +183,6 @@ def _engine(url: str, pool: _Pool, *, read_only: bool) -> AsyncEngine:
         connect_args={
             "server_settings": settings,
             "timeout": POOL_WAIT_S,
-            "statement_cache_size": STATEMENTS,
-            "prepared_statement_cache_size": STATEMENTS,
         },
     )
     event.listen(engine.sync_engine, "checkin", _left)

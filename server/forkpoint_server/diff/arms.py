@@ -9,7 +9,7 @@ from typing import cast
 from forkpoint.content import digest_from_text
 from forkpoint.diff.budget import Limits
 from forkpoint.diff.counterfactual import Call, Expectations, Root, meets, same_answer
-from forkpoint.diff.shares import Sample
+from forkpoint.diff.rates import Sample
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from forkpoint_server.artifacts.store import BlobStore

@@ -10,7 +10,7 @@ from typing import Any, cast
 from forkpoint.content import Digest, digest_text
 from forkpoint.diff.budget import Limits, Spent
 from forkpoint.diff.counterfactual import Came
-from forkpoint.diff.shares import Sample
+from forkpoint.diff.rates import Sample
 from forkpoint.diff.verify import NOTHING, SAMPLES, BudgetSpent, NoExecutor, Pending, Roots
 
 from forkpoint_server.db.engine import Driver

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conversations import Talk
 from forkpoint.bundle import write_bundle
-from forkpoint.capture.desk import Desk
+from forkpoint.capture.elsewhere import SocketElsewhere
 from forkpoint.capture.walls import wall_for
 from forkpoint.events.kinds import Effect, Kind
 from forkpoint.events.model import StepStarted
@@ -153,7 +153,7 @@ def asked_twice(service: Client, run: str, whole: str) -> list[list[str | None]]
                 allow_errors=False,
                 reuse=reuse,
             )
-            found = [Desk(str(path)).find(asked) for _ in "ab"]
+            found = [SocketElsewhere(str(path)).find(asked) for _ in "ab"]
             said.append([None if one is None else one.source.run for one in found])
     return said
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 from forkpoint.diff.columns import RunColumns
+from forkpoint.diff.rates import Sample, Stop, wilson, z_of
 from forkpoint.diff.report import compare_runs, to_report
-from forkpoint.diff.shares import Sample, Stop, wilson, z_of
 from forkpoint.diff.verified import to_json
 from forkpoint.diff.verify import BudgetSpent, NoExecutor, Roots, ddmin, verify
 from unit.diff.planted import Values, call, run

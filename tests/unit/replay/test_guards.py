@@ -79,18 +79,18 @@ def test_the_socket_of_who_looks_in_other_runs_is_let_by_and_no_other():
 
     with (
         tempfile.TemporaryDirectory(prefix="fp-") as folder,
-        socket.socket(socket.AF_UNIX) as desk,
+        socket.socket(socket.AF_UNIX) as elsewhere,
         socket.socket(socket.AF_UNIX) as other,
     ):
-        paths = [str(Path(folder) / name) for name in ("desk", "other")]
-        for listening, path in zip((desk, other), paths, strict=True):
+        paths = [str(Path(folder) / name) for name in ("elsewhere", "other")]
+        for listening, path in zip((elsewhere, other), paths, strict=True):
             listening.bind(path)
             listening.listen()
-        with guarding(replay, Exempt(desk=paths[0])):
+        with guarding(replay, Exempt(elsewhere=paths[0])):
             for path in paths:
                 with contextlib.suppress(Breach), socket.socket(socket.AF_UNIX) as client:
                     client.connect(path)
-        reached = [len(select.select([one], [], [], 0)[0]) for one in (desk, other)]
+        reached = [len(select.select([one], [], [], 0)[0]) for one in (elsewhere, other)]
 
     assert (replay.breaches, reached) == (["guard_network"], [1, 0])
 

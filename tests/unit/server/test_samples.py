@@ -6,7 +6,7 @@ import random
 
 import pytest
 from forkpoint.diff.budget import Limits
-from forkpoint.diff.shares import Sample
+from forkpoint.diff.rates import Sample
 from forkpoint.diff.verify import Roots, Verification, verify
 from forkpoint_server.diff.samples import BASELINE, OF_A, OF_B, Known, arm_of, is_of_a, roots_of
 

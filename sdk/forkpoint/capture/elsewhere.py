@@ -38,7 +38,7 @@ class _Told(msgspec.Struct):
     error: str | None = None
 
 
-class Desk:
+class SocketElsewhere:
     """Implements `Elsewhere`. Each question has a connection of its own: nothing stays open."""
 
     def __init__(self, path: str) -> None:

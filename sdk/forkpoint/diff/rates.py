@@ -1,4 +1,4 @@
-"""How often replays came to an outcome, and what two such shares prove (diff guide, section 6)."""
+"""How often replays came to an outcome, and what two such rates prove (diff guide, section 6)."""
 
 from __future__ import annotations
 
